@@ -1,0 +1,1 @@
+"""One file per command; the folder is the list that ``bertcli --help`` shows."""

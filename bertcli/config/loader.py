@@ -1,0 +1,178 @@
+"""Fills a configuration from defaults, a YAML file, flags and ``--set``, in that order of precedence.
+
+All faults are reported at once, each with the place it came from and the nearest known key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from bertcli.core.component_folder import did_you_mean
+from bertcli.core.settings import ChoiceOf, ComponentChoice, Settings
+from bertcli.core.yaml_files import KeyPath, parse_scalar, read_yaml
+from bertcli.errors import ConfigError
+
+SettingsType = TypeVar("SettingsType", bound=Settings)
+
+
+@dataclass(frozen=True)
+class FlagValue:
+    """A value given on the command line: where it goes, what it is and how the user wrote it."""
+
+    key: KeyPath
+    value: Any
+    flag: str
+
+
+def load_config(
+    model: type[SettingsType],
+    *,
+    file: Path | None = None,
+    flags: Sequence[FlagValue] = (),
+    sets: Sequence[str] = (),
+) -> SettingsType:
+    """The configuration that results from all sources.
+
+    Raises ``ConfigError`` naming every fault: file and line, or the flag; the dotted key; what was
+    expected; the nearest known key.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[KeyPath, str] = {}
+    if file is not None:
+        yaml_file = read_yaml(file)
+        values = yaml_file.values
+        origins = {key: f"{file}:{line}" for key, line in yaml_file.lines.items()}
+    for key, names in _component_flags(flags).items():
+        _replace_components(values, key, names)
+    for flag in flags:
+        if not isinstance(flag.value, ComponentFlag):
+            _put(values, flag.key, flag.value)
+        origins[flag.key] = flag.flag
+    for text in sets:
+        key, value = _parse_set(text)
+        _put(values, key, value)
+        origins[key] = f"--set {text}"
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _all_faults(model, error, origins, file) from error
+
+
+@dataclass(frozen=True)
+class ComponentFlag:
+    """The value of a flag such as ``--mlm``: that component is chosen."""
+
+    name: str
+
+
+def _component_flags(flags: Sequence[FlagValue]) -> dict[KeyPath, list[str]]:
+    chosen: dict[KeyPath, list[str]] = {}
+    for flag in flags:
+        if isinstance(flag.value, ComponentFlag):
+            chosen.setdefault(flag.key[:-1], []).append(flag.value.name)
+    return chosen
+
+
+def _replace_components(values: dict[str, Any], key: KeyPath, names: list[str]) -> None:
+    """Component flags replace the file's set; names that stay keep their settings."""
+    before: Any = values
+    for part in key:
+        before = before.get(part) if isinstance(before, dict) else None
+    if isinstance(before, str):
+        before = [before]
+    if isinstance(before, list):
+        before = dict.fromkeys(before)
+    kept = before if isinstance(before, dict) else {}
+    _put(values, key, {name: kept.get(name) or {} for name in names})
+
+
+def _put(values: dict[str, Any], key: KeyPath, value: Any) -> None:
+    for part in key[:-1]:
+        inner = values.get(part)
+        if isinstance(inner, list):
+            inner = dict.fromkeys(inner)
+        elif isinstance(inner, str):
+            inner = {inner: {}}
+        elif not isinstance(inner, dict):
+            inner = {}
+        values[part] = inner
+        values = inner
+    values[key[-1]] = value
+
+
+def _parse_set(text: str) -> tuple[KeyPath, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text}: expected KEY=VALUE", hint="for example --set optimizer.weight_decay=0.1")
+    return tuple(key.strip().split(".")), parse_scalar(value)
+
+
+def _all_faults(
+    model: type[Settings], error: ValidationError, origins: Mapping[KeyPath, str], file: Path | None
+) -> ConfigError:
+    faults = [_fault(model, details, origins, file) for details in error.errors(include_url=False)]
+    messages = tuple(message for message, _ in faults)
+    hints = [hint for _, hint in faults if hint]
+    return ConfigError("; ".join(messages), hint="; ".join(hints) or None, faults=messages)
+
+
+def _fault(
+    model: type[Settings], details: ErrorDetails, origins: Mapping[KeyPath, str], file: Path | None
+) -> tuple[str, str | None]:
+    key = tuple(str(part) for part in details["loc"])
+    where = _origin(key, origins) or (str(file) if file else None)
+    dotted = ".".join(key)
+    hint = None
+    match details["type"]:
+        case "extra_forbidden":
+            known = known_keys(model, key[:-1])
+            near = did_you_mean(key[-1], known)
+            hint = f"did you mean {'.'.join((*key[:-1], near))!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+            text = f"unknown key {dotted!r}"
+        case "missing":
+            text = f"{dotted} is needed and not given"
+        case "value_error":
+            message = str(details["ctx"]["error"])
+            text, _, rest = message.partition(" | hint: ")
+            hint = rest or None
+            text = f"{dotted}: {text}" if dotted else text
+        case _:
+            text = f"{dotted}: {details['msg'][:1].lower()}{details['msg'][1:]}, got {details['input']!r}"
+    return (f"{where}: {text}" if where else text), hint
+
+
+def _origin(key: KeyPath, origins: Mapping[KeyPath, str]) -> str | None:
+    for length in range(len(key), 0, -1):
+        if key[:length] in origins:
+            return origins[key[:length]]
+    return None
+
+
+def known_keys(model: type[BaseModel], key: KeyPath) -> list[str]:
+    """The keys that may stand below ``key``."""
+    inner: type[BaseModel] | None = model
+    for part in key:
+        found = inner.model_fields.get(part) if inner is not None else None
+        inner = _inner_model(found) if found is not None else None
+    return list(inner.model_fields) if inner is not None else []
+
+
+def _inner_model(field: Any) -> type[BaseModel] | None:
+    for marker in field.metadata:
+        if isinstance(marker, ChoiceOf):
+            return marker.model()
+    candidates = [field.annotation, *get_args(field.annotation)]
+    return next(
+        (
+            candidate
+            for candidate in candidates
+            if isinstance(candidate, type) and issubclass(candidate, BaseModel) and candidate is not ComponentChoice
+        ),
+        None,
+    )

@@ -1,0 +1,106 @@
+"""What an architecture file provides: settings, named sizes, an encoder and its heads.
+
+transformers' classes do the mathematics; an architecture takes them apart into an encoder and heads, so that
+objectives and tasks can combine them, and puts them together again for saving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from bertcli.core.component_folder import Folder
+from bertcli.core.settings import Settings
+from bertcli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from bertcli.contracts.vocabulary import Vocabulary
+
+ARCHITECTURES = Folder("bertcli.architectures", "architecture")
+
+
+@dataclass(frozen=True)
+class Size:
+    """A published size: its settings, its vocabulary and the exact number of the encoder's parameters."""
+
+    settings: Mapping[str, Any]
+    vocabulary_size: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A checkpoint taken apart.
+
+    ``heads`` are those the checkpoint holds, by name. ``missing`` are parameters that the checkpoint lacks and that
+    start fresh; ``unused`` are parameters of the checkpoint that nothing here reads. ``labels`` are the class names
+    that the checkpoint's classification head was trained on, in the order of their ids.
+    """
+
+    encoder: Any
+    heads: Mapping[str, nn.Module]
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+
+
+class Architecture(Protocol):
+    """One family of models. The class is stateless; its functions are class methods."""
+
+    Settings: ClassVar[type[Settings]]
+    model_type: ClassVar[str]
+    """``config.json``'s ``model_type`` by which a checkpoint is recognised."""
+    abilities: ClassVar[frozenset[str]]
+    sizes: ClassVar[Mapping[str, Size]]
+
+    @classmethod
+    def configuration(cls, size: str, vocabulary: Vocabulary, *, overrides: Settings) -> Any:
+        """transformers' configuration for a named size, changed by what ``overrides`` sets."""
+
+    @classmethod
+    def build(cls, config: Any, *, pooled: bool) -> Any:
+        """An encoder with fresh weights from torch's generator; ``pooled`` says whether anything reads the pooled vector."""
+
+    @classmethod
+    def head(cls, name: str, encoder: Any, *, outputs: int = 2) -> nn.Module:
+        """A fresh head.
+
+        ``language_model``: (targets, hidden) → logits (targets, vocab), tied to the embeddings, with ``features``,
+        ``weight`` and ``bias`` for a fused loss. ``pair``: (sequences, hidden) → (sequences, 2).
+        ``classification``: (sequences, hidden) → (sequences, outputs), with its dropout.
+        """
+
+    @classmethod
+    def load(cls, directory: Path, *, pooled: bool) -> LoadedModel:
+        """Take a checkpoint directory in transformers' format apart."""
+
+    @classmethod
+    def assemble(cls, encoder: Any, heads: Mapping[str, nn.Module]) -> Any:
+        """transformers' model object that holds exactly these parts, sharing their parameters, for saving."""
+
+
+def find_size(name: str) -> tuple[str, Size]:
+    """The architecture and size of a name such as ``bert-mini``. Raises ``ConfigError`` with the nearest name."""
+    from bertcli.core.component_folder import unknown_name
+
+    known: dict[str, tuple[str, Size]] = {}
+    for architecture in ARCHITECTURES.names():
+        for size_name, size in ARCHITECTURES.load(architecture).sizes.items():
+            known[size_name] = (architecture, size)
+    if name not in known:
+        raise unknown_name("architecture", name, known)
+    return known[name]
+
+
+def find_model_type(model_type: str) -> Any:
+    """The architecture that opens checkpoints of this ``model_type``."""
+    for name in ARCHITECTURES.names():
+        architecture = ARCHITECTURES.load(name)
+        if architecture.model_type == model_type:
+            return architecture
+    known = ", ".join(ARCHITECTURES.load(name).model_type for name in ARCHITECTURES.names())
+    raise ConfigError(f"model type {model_type!r} is not known here", hint=f"known: {known}")

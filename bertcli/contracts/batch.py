@@ -1,0 +1,64 @@
+"""A batch: named columns, from the data set on disk to the loss under the same names.
+
+Shapes are in words, always in this order: ``(batch, seq)``. Columns keep transformers' names:
+
+=========================  ==================  =========================================================
+``input_ids``              (batch, seq)        piece ids, padded
+``token_type_ids``         (batch, seq)        segment: 0 for ``[CLS] A [SEP]``, 1 for ``B [SEP]``
+``attention_mask``         (batch, seq)        1 on pieces, 0 on padding; absent when nothing is padded
+``labels``                 (batch, seq)        MLM targets, ``-100`` where nothing is predicted
+``target_positions``       (batch, targets)    positions at which an objective reads, padded with 0
+``next_sentence_label``    (sequences,)        0 next, 1 random
+=========================  ==================  =========================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+Columns = dict[str, NDArray[Any]]
+
+IGNORED = -100
+"""The label of a position that is not predicted; the value that transformers' losses skip."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One micro-batch. In the data layer the columns are numpy arrays; ``to`` makes them tensors.
+
+    ``counts`` holds the number of targets of each objective or task, known before the batch travels to a
+    device, so that losses can be divided once by the count of the whole optimizer step.
+    """
+
+    columns: dict[str, Any]
+    example_ids: NDArray[np.int64]
+    epoch: int = 0
+    tokens: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.columns[name]
+
+    def get(self, name: str) -> Any:
+        """The column, or None where the batch has none of that name."""
+        return self.columns.get(name)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch with its columns as tensors on ``device``; integers become int64."""
+        import torch
+
+        tensors = {}
+        for name, values in self.columns.items():
+            array = values.astype(np.int64, copy=False) if values.dtype.kind in "iub" else values
+            tensor = torch.from_numpy(np.ascontiguousarray(array))
+            if device.type == "cuda":
+                tensor = tensor.pin_memory().to(device, non_blocking=True)
+            tensors[name] = tensor.to(device)
+        return replace(self, columns=tensors)

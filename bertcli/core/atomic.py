@@ -1,0 +1,127 @@
+"""Outputs that are either whole or not there.
+
+Files and directories are written beside their place under a ``.partial`` name and renamed when they are
+complete. An error of the user's or a failure removes the partial output.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bertcli.errors import OutputError
+
+
+def partial_path(path: Path) -> Path:
+    """Where an output is written before it is renamed: ``.NAME.partial`` beside it."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def check_output_dir(path: Path, *, overwrite: bool, resumable: bool = False) -> None:
+    """Refuse, before any work, an output directory that is in the way or cannot be made.
+
+    Raises ``OutputError`` naming ``--overwrite`` and ``-o`` (and ``--resume`` where that exists).
+    """
+    if path.exists() and not path.is_dir():
+        raise OutputError("the output is a file, not a directory", path=path, hint="choose another place with -o")
+    if path.is_dir() and any(path.iterdir()) and not overwrite:
+        ways = "--resume continues it, " if resumable else ""
+        raise OutputError(
+            "the output directory is not empty",
+            path=path,
+            hint=f"{ways}--overwrite replaces it, -o DIR writes elsewhere",
+        )
+    check_writable(path)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a path whose nearest existing parent cannot be written to."""
+    parent = path.absolute()
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise OutputError("a file stands where a directory is needed", path=parent, hint="choose another place with -o")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError("the directory cannot be written to", path=parent, hint="choose another place with -o")
+
+
+@contextmanager
+def new_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a partial directory that becomes ``path`` when the block ends, or vanishes when it fails."""
+    check_output_dir(path, overwrite=overwrite)
+    partial = partial_path(path)
+    with _full_disk_is_said(path):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            yield partial
+            replace_directory(partial, path)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+
+def replace_directory(partial: Path, path: Path) -> None:
+    """Rename ``partial`` to ``path``, durably; what stood at ``path`` is removed only afterwards."""
+    for file in partial.rglob("*"):
+        if file.is_file():
+            _fsync(file)
+    old = path.with_name(f".{path.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        path.rename(old)
+    partial.rename(path)
+    _fsync(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yield a partial file path that becomes ``path`` when the block ends, or vanishes when it fails."""
+    check_writable(path.parent)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_path(path)
+    with _full_disk_is_said(path):
+        try:
+            yield partial
+            _fsync(partial)
+            os.replace(partial, path)
+            _fsync(path.parent)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole text file, atomically."""
+    with new_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file, atomically, for people to read as well."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def _full_disk_is_said(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OutputError("the disk is full", path=path, hint="free some room or write elsewhere with -o") from error

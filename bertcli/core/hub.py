@@ -1,0 +1,37 @@
+"""Where a vocabulary or a model is: a local directory, or a Hub id such as ``google-bert/bert-base-uncased@main``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bertcli.errors import ModelError
+
+_HUB_ID = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(@(?P<revision>[\w./-]+))?")
+
+
+def local_directory(where: str, *, patterns: tuple[str, ...], hint: str) -> Path:
+    """The local directory behind ``where``; a Hub id is fetched first, only the files that match ``patterns``.
+
+    ``HF_HUB_OFFLINE`` is honoured. Raises ``ModelError`` with ``hint`` where neither is to be had.
+    """
+    path = Path(where)
+    if path.is_dir():
+        return path
+    match = _HUB_ID.fullmatch(where)
+    if path.exists() or match is None or where.startswith((".", "/", "~")) or where.count("/") > 1:
+        raise ModelError("no such directory", path=where, hint=hint)
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        return Path(
+            huggingface_hub.snapshot_download(
+                match["name"], revision=match["revision"], allow_patterns=list(patterns)
+            )
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, ValueError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"no such directory, and the Hub does not give a repository of that name: {reason}", path=where, hint=hint
+        ) from error

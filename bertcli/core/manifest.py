@@ -1,0 +1,46 @@
+"""Manifests: what a directory says of itself, so that no later stage asks what its input already knows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bertcli import __version__
+from bertcli.core import atomic
+from bertcli.errors import DataError
+
+MANIFEST_NAME = "manifest.json"
+FORMAT_VERSION = 1
+
+
+def write_manifest(directory: Path, *, kind: str, command: str, config: dict[str, Any], **facts: Any) -> None:
+    """Write ``manifest.json``: format, kind, command, version and resolved config, then the facts."""
+    head = {"format": FORMAT_VERSION, "kind": kind, "command": command, "bertcli": __version__, "config": config}
+    atomic.write_json(directory / MANIFEST_NAME, head | facts)
+
+
+def read_manifest(directory: Path, *, kind: str, made_by: str) -> dict[str, Any]:
+    """The manifest of a directory of that kind.
+
+    Raises ``DataError`` where there is none, where it is of another kind, or of a later format.
+    """
+    path = directory / MANIFEST_NAME
+    if not path.is_file():
+        missing = "no such directory" if not directory.is_dir() else f"no {MANIFEST_NAME} in it"
+        raise DataError(f"not a {kind} directory: {missing}", path=directory, hint=f"make one with `{made_by}`")
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise DataError(f"the manifest is not JSON: {error}", path=path, hint=f"make it again with `{made_by}`") from error
+    if manifest.get("kind") != kind:
+        raise DataError(
+            f"this is a {manifest.get('kind')} directory, expected {kind}", path=directory, hint=f"make one with `{made_by}`"
+        )
+    if manifest.get("format", 0) > FORMAT_VERSION:
+        raise DataError(
+            f"written in format {manifest['format']}, this bertcli {__version__} reads up to {FORMAT_VERSION}",
+            path=directory,
+            hint="upgrade bertcli",
+        )
+    return dict(manifest)

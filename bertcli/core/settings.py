@@ -1,0 +1,90 @@
+"""Settings: closed, frozen models of what may be said, with their flags and their help.
+
+A field is written once: its type, its default, its sentence and its flag. From that one place come the
+YAML key, the command-line option, the help text and the JSON Schema.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Self, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, create_model, model_validator
+from pydantic_core import CoreSchema
+
+from bertcli.core.component_folder import Folder
+
+
+class Settings(BaseModel):
+    """Base of every configuration: frozen, and unknown keys are faults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True)
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON-like values, e.g. for ``config.yaml`` and manifests."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Marks a field as an option of the command line: ``Annotated[int, Flag("--steps")]``."""
+
+    name: str
+    short: str | None = None
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Marks a field as a positional argument of the command line."""
+
+    metavar: str
+
+
+def _share(value: Any) -> Any:
+    match = re.fullmatch(r"\s*([0-9.]+)\s*%\s*", value) if isinstance(value, str) else None
+    return float(match[1]) / 100 if match else value
+
+
+Share = Annotated[float, BeforeValidator(_share)]
+"""A fraction that may be written as a percentage: ``0.01`` or ``1%``."""
+
+
+class ComponentChoice(Settings):
+    """A mapping from names of components to their settings, e.g. ``{mlm: {probability: 0.15}, nsp: {}}``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_alone_mean_defaults(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [value]
+        if isinstance(value, list):
+            value = dict.fromkeys(value)
+        if isinstance(value, dict):
+            return {name: {} if settings in (None, True) else settings for name, settings in value.items()}
+        return value
+
+    def chosen(self) -> dict[str, Settings]:
+        """The chosen components' settings by name, in the order of the names."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set) if getattr(self, name) is not None}
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """For callers in Python: validated from names or a mapping."""
+        return cls.model_validate(value)
+
+
+@dataclass(frozen=True)
+class ChoiceOf:
+    """Gives a ``ComponentChoice`` field the names of a folder: ``Annotated[ComponentChoice, ChoiceOf(OBJECTIVES)]``."""
+
+    folder: Folder
+
+    def model(self) -> type[ComponentChoice]:
+        """The closed model with one optional field for each component of the folder."""
+        fields = {name: (self.folder.load(name).Settings | None, None) for name in self.folder.names()}
+        name = f"{self.folder.kind.capitalize()}Choice"
+        return cast(type[ComponentChoice], create_model(name, __base__=ComponentChoice, **cast(Any, fields)))
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return handler.generate_schema(self.model())
