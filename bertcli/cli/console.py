@@ -29,6 +29,11 @@ def _colour(text: str, code: str, stream: Any) -> str:
     return f"\x1b[{code}m{text}\x1b[0m"
 
 
+def paint(text: str, code: str) -> str:
+    """Text in a colour where stdout is a terminal; ``code`` is ANSI's, e.g. ``1;33``."""
+    return _colour(text, code, sys.stdout)
+
+
 def show_error(error: BertcliError) -> None:
     """``error: …`` with file and line where there is one, then ``hint: …``; several faults, a line each."""
     faults = error.faults if isinstance(error, ConfigError) and error.faults else (str(error),)

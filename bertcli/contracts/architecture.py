@@ -48,6 +48,27 @@ class LoadedModel:
     labels: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Term:
+    """One line of a parameter count by hand: what is counted, how, and the result."""
+
+    name: str
+    formula: str
+    count: int
+
+
+@dataclass(frozen=True)
+class HandCount:
+    """An encoder's parameters counted with pencil and paper.
+
+    ``weights_only`` leaves out biases, norms and the pooler, as papers count; ``exact`` has them all.
+    """
+
+    terms: tuple[Term, ...]
+    weights_only: int
+    exact: int
+
+
 class Architecture(Protocol):
     """One family of models. The class is stateless; its functions are class methods."""
 
@@ -56,10 +77,15 @@ class Architecture(Protocol):
     """``config.json``'s ``model_type`` by which a checkpoint is recognised."""
     abilities: ClassVar[frozenset[str]]
     sizes: ClassVar[Mapping[str, Size]]
+    parts: ClassVar[Mapping[str, str]]
+    """The parts in which parameters are counted, each with a pattern that finds the names of its parameters."""
 
     @classmethod
-    def configuration(cls, size: str, vocabulary: Vocabulary, *, overrides: Settings) -> Any:
-        """transformers' configuration for a named size, changed by what ``overrides`` sets."""
+    def configuration(cls, size: str, vocabulary: Vocabulary | None, *, overrides: Settings) -> Any:
+        """transformers' configuration for a named size, changed by what ``overrides`` sets.
+
+        None stands for the vocabulary that the size was published with.
+        """
 
     @classmethod
     def build(cls, config: Any, *, pooled: bool) -> Any:
@@ -81,6 +107,18 @@ class Architecture(Protocol):
     @classmethod
     def assemble(cls, encoder: Any, heads: Mapping[str, nn.Module]) -> Any:
         """transformers' model object that holds exactly these parts, sharing their parameters, for saving."""
+
+    @classmethod
+    def configuration_from(cls, values: Mapping[str, Any]) -> Any:
+        """transformers' configuration with the values of a ``config.json``."""
+
+    @classmethod
+    def has_pooler(cls, config: Any) -> bool:
+        """Whether the model class that ``config.json`` names has a pooler."""
+
+    @classmethod
+    def count_by_hand(cls, config: Any, *, pooled: bool) -> HandCount:
+        """The encoder's parameters, counted from its configuration line by line."""
 
 
 def find_size(name: str) -> tuple[str, Size]:

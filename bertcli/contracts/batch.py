@@ -8,6 +8,7 @@ Shapes are in words, always in this order: ``(batch, seq)``. Columns keep transf
 ``attention_mask``         (batch, seq)        1 on pieces, 0 on padding; absent when nothing is padded
 ``labels``                 (batch, seq)        MLM targets, ``-100`` where nothing is predicted
 ``target_positions``       (batch, targets)    positions at which an objective reads, padded with 0
+``mlm:targets``            (predicted,)        where the objective ``mlm`` reads, as indices into the flattened targets
 ``next_sentence_label``    (sequences,)        0 next, 1 random
 =========================  ==================  =========================================================
 """
@@ -62,3 +63,14 @@ class Batch:
                 tensor = tensor.pin_memory().to(device, non_blocking=True)
             tensors[name] = tensor.to(device)
         return replace(self, columns=tensors)
+
+
+@dataclass(frozen=True)
+class StepBatches:
+    """The micro-batches of one optimizer step, and where their stream stands after them.
+
+    ``after`` is what a checkpoint keeps, so that a resumed stream continues in constant time.
+    """
+
+    micro_batches: tuple[Batch, ...]
+    after: dict[str, int]

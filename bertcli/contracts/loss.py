@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -29,3 +29,8 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, weight: torch.Tens
     total = functional.cross_entropy(logits.float(), labels, weight=weight, reduction="sum")
     correct = (logits.detach().argmax(dim=-1) == labels).sum()
     return Loss(total, labels.numel(), correct)
+
+
+def vocabulary_cross_entropy(head: Any, hidden: torch.Tensor, labels: torch.Tensor) -> Loss:
+    """Summed cross-entropy of a language-model head at ``hidden`` (targets, hidden) against ``labels`` (targets,)."""
+    return cross_entropy(head(hidden), labels)

@@ -11,9 +11,12 @@ Four objectives that come with their architectures fit without a special case: c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bertcli.core.component_folder import Folder
 from bertcli.core.settings import Settings
@@ -57,7 +60,10 @@ class Objective(Protocol):
     label_column: ClassVar[str | None]
     """The column that holds the index into ``relations``."""
 
-    settings: Settings
+    settings: Any
+
+    def for_evaluation(self) -> Objective:
+        """The objective as it is evaluated: alike in every run, whatever it is trained with."""
 
     def corrupt(self, columns: Columns, corruption: Corruption) -> Columns:
         """The columns it writes, for clean ``columns`` of a batch; vectorised, and pure."""
@@ -65,8 +71,26 @@ class Objective(Protocol):
     def count(self, columns: Columns) -> int:
         """The number of targets in finished columns."""
 
+    def targets(self, columns: Columns) -> NDArray[np.bool_]:
+        """The positions (batch, seq) whose hidden states its loss reads; the last layer is computed only there."""
+
     def loss(self, heads: Mapping[str, Any], encode: Encode, batch: Batch) -> Loss:
         """Its loss on a batch of tensors."""
 
     def audit(self, clean: Columns, finished: Columns, vocabulary: Vocabulary) -> list[Check]:
         """What correct columns of it satisfy, observed against expected."""
+
+
+def make_objectives(chosen: Mapping[str, Settings]) -> dict[str, Objective]:
+    """The chosen objectives by name, each with its settings."""
+    return {name: OBJECTIVES.load(name)(settings) for name, settings in chosen.items()}
+
+
+def make_default_objectives(names: Sequence[str]) -> dict[str, Objective]:
+    """Objectives by name, each with its default settings."""
+    return make_objectives({name: OBJECTIVES.load(name).Settings() for name in names})
+
+
+def relations_of(objectives: Mapping[str, Objective]) -> tuple[str, ...]:
+    """The relations of the one objective that decides on them, or none."""
+    return next((objective.relations for objective in objectives.values() if objective.relations), ())

@@ -1,0 +1,318 @@
+"""The modules behind ``bert.py``: imports torch and transformers, so it is itself imported only when one is built."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import (
+    BertForMaskedLM,
+    BertForNextSentencePrediction,
+    BertForPreTraining,
+    BertForSequenceClassification,
+    BertModel,
+)
+from transformers.models.bert.modeling_bert import BertLMPredictionHead
+
+from bertcli.contracts.architecture import LoadedModel
+from bertcli.contracts.batch import Batch
+from bertcli.contracts.encoder import Encoded
+from bertcli.core.chatter import quiet_transformers
+from bertcli.errors import ModelError
+
+
+class BertEncoder(nn.Module):
+    """transformers' ``BertModel``, run layer by layer so that the last one computes only what is read."""
+
+    def __init__(self, bert: Any) -> None:
+        super().__init__()
+        self.bert = bert
+        self.config = bert.config
+
+    @classmethod
+    def fresh(cls, config: Any, *, pooled: bool) -> Self:
+        """Fresh weights from torch's generator; a pooler only where something reads it."""
+        config._attn_implementation = "sdpa"
+        return cls(BertModel(config, add_pooling_layer=pooled))
+
+    def forward(self, batch: Batch, *, state: Any = None, layers: bool = False) -> Encoded:
+        """Encode; packed rows by their ``sequence_ids``, otherwise padding by ``attention_mask``."""
+        sequence_ids, targets = batch.get("sequence_ids"), batch.get("target_positions")
+        positions = batch.get("position_ids")
+        if sequence_ids is not None and positions is None:
+            positions = restarted_positions(sequence_ids)
+        mask = _attention_mask(batch.get("attention_mask"), sequence_ids)
+        hidden = self.bert.embeddings(  # (batch, seq, hidden)
+            input_ids=batch["input_ids"], token_type_ids=batch.get("token_type_ids"), position_ids=positions
+        )
+        outputs = [hidden]
+        *lower, top = self.bert.encoder.layer
+        for layer in lower:
+            hidden = layer(hidden, mask)
+            outputs.append(hidden)
+
+        if targets is None or layers:
+            hidden = top(hidden, mask)
+            outputs.append(hidden)
+            streams = {"last": hidden}
+            if targets is not None:
+                streams["targets"] = _gather(hidden, targets)
+            firsts, is_first = self._firsts(batch["input_ids"], sequence_ids, positions)
+            first_hidden = _gather(hidden, firsts) if self.bert.pooler is not None else hidden
+        else:
+            firsts, is_first = self._firsts(batch["input_ids"], sequence_ids, positions)
+            hidden = _layer_at(top, hidden, torch.cat([firsts, targets], dim=1), mask)  # (batch, firsts + targets, hidden)
+            first_hidden, target_hidden = hidden.split([firsts.shape[1], targets.shape[1]], dim=1)
+            streams = {"targets": target_hidden}
+        return Encoded(streams, self._pool(first_hidden, is_first), tuple(outputs) if layers else ())
+
+    def _firsts(
+        self, input_ids: Tensor, sequence_ids: Tensor | None, positions: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Where each sequence's ``[CLS]`` stands, (batch, firsts), and which of these are real; none without a pooler."""
+        rows = input_ids.shape[0]
+        if self.bert.pooler is None:
+            return input_ids.new_zeros(rows, 0), None
+        if sequence_ids is None or positions is None:
+            return input_ids.new_zeros(rows, 1), None
+        starts = (positions == 0) & (sequence_ids > 0)  # (batch, seq)
+        number = starts.sum(dim=1, keepdim=True)  # (batch, 1)
+        most = int(number.max())
+        firsts = starts.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :most]
+        return firsts, torch.arange(most, device=number.device) < number
+
+    def _pool(self, first_hidden: Tensor, is_first: Tensor | None) -> Tensor | None:
+        """The pooled vectors, (sequences, hidden), in batch order."""
+        if self.bert.pooler is None:
+            return None
+        first_hidden = first_hidden[:, 0] if is_first is None else first_hidden[is_first]
+        pooled: Tensor = self.bert.pooler(first_hidden[:, None])
+        return pooled
+
+
+def restarted_positions(sequence_ids: Tensor) -> Tensor:
+    """Positions that restart at 0 with every sequence of a packed row, (batch, seq)."""
+    places = torch.arange(sequence_ids.shape[1], device=sequence_ids.device).expand_as(sequence_ids)
+    begins = torch.ones_like(sequence_ids, dtype=torch.bool)
+    begins[:, 1:] = sequence_ids[:, 1:] != sequence_ids[:, :-1]
+    return places - torch.where(begins, places, 0).cummax(dim=1).values
+
+
+def _attention_mask(attention_mask: Tensor | None, sequence_ids: Tensor | None) -> Tensor | None:
+    """True where a query may look: (batch, 1, seq or 1, seq); None lets attention take its quickest path.
+
+    Packed padding, whose id is 0, looks at padding: a query that sees nothing at all would become NaN.
+    """
+    if sequence_ids is not None:
+        return (sequence_ids[:, :, None] == sequence_ids[:, None, :])[:, None]
+    return None if attention_mask is None else attention_mask[:, None, None, :].bool()
+
+
+def _gather(hidden: Tensor, positions: Tensor) -> Tensor:
+    """(batch, seq, hidden) at (batch, positions) → (batch, positions, hidden)."""
+    return hidden.gather(1, positions[:, :, None].expand(-1, -1, hidden.shape[2]))
+
+
+def _layer_at(layer: Any, hidden: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
+    """One layer's output at ``positions`` alone: keys and values of all positions, all else of these.
+
+    (batch, seq, hidden) at (batch, positions) → (batch, positions, hidden), with the layer's own submodules.
+    """
+    attention = layer.attention.self
+    batch, count = positions.shape
+    if mask is not None and mask.shape[2] > 1:  # packed: (batch, 1, seq, seq) → (batch, 1, positions, seq)
+        mask = mask.gather(2, positions[:, None, :, None].expand(-1, -1, -1, mask.shape[3]))
+    asked = _gather(hidden, positions)
+
+    def split_heads(states: Tensor) -> Tensor:  # (batch, n, hidden) → (batch, heads, n, head)
+        return states.unflatten(2, (-1, attention.attention_head_size)).transpose(1, 2)
+
+    context = functional.scaled_dot_product_attention(  # (batch, heads, positions, head)
+        split_heads(attention.query(asked)),
+        split_heads(attention.key(hidden)),
+        split_heads(attention.value(hidden)),
+        attn_mask=mask,
+        dropout_p=attention.dropout.p if attention.training else 0.0,
+        scale=attention.scaling,
+    )
+    context = context.transpose(1, 2).reshape(batch, count, -1)  # (batch, positions, hidden)
+    output: Tensor = layer.feed_forward_chunk(layer.attention.output(context, asked))
+    return output
+
+
+class LanguageModelHead(BertLMPredictionHead):  # type: ignore[misc]
+    """transformers' head, tied to the word embeddings; ``features`` and ``weight`` serve a fused loss."""
+
+    def tie(self, encoder: BertEncoder) -> Self:
+        """Share the word embeddings, and let the decoder's bias be the head's."""
+        self.decoder.weight = encoder.bert.embeddings.word_embeddings.weight
+        self.decoder.bias = self.bias
+        return self
+
+    @property
+    def weight(self) -> nn.Parameter:
+        """(vocab, hidden): the word embeddings."""
+        weight: nn.Parameter = self.decoder.weight
+        return weight
+
+    def features(self, hidden: Tensor) -> Tensor:
+        """(targets, hidden) → (targets, hidden): what ``weight`` and ``bias`` turn into logits."""
+        features: Tensor = self.transform(hidden)
+        return features
+
+
+class ClassificationHead(nn.Module):
+    """Dropout and one linear layer: (sequences, hidden) → (sequences, outputs)."""
+
+    def __init__(self, config: Any, outputs: int) -> None:
+        super().__init__()
+        dropout = config.classifier_dropout
+        self.dropout = nn.Dropout(config.hidden_dropout_prob if dropout is None else dropout)
+        self.classifier = nn.Linear(config.hidden_size, outputs)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """(sequences, hidden) → (sequences, outputs)."""
+        logits: Tensor = self.classifier(self.dropout(pooled))
+        return logits
+
+
+def fresh_head(name: str, encoder: BertEncoder, *, outputs: int) -> nn.Module:
+    """A head with weights as transformers initialises them."""
+    head: nn.Module
+    match name:
+        case "language_model":
+            head = LanguageModelHead(encoder.config)
+        case "pair":
+            head = nn.Linear(encoder.config.hidden_size, 2)
+        case "classification":
+            head = ClassificationHead(encoder.config, outputs)
+        case _:
+            raise ValueError(f"bert has no head {name!r}")
+    head.apply(encoder.bert._initialize_weights)
+    return head.tie(encoder) if isinstance(head, LanguageModelHead) else head
+
+
+def assemble(encoder: BertEncoder, heads: Mapping[str, nn.Module]) -> Any:
+    """transformers' model object that holds these very parameters."""
+    config = copy.deepcopy(encoder.config)
+    kind = _assembled_class(frozenset(heads))
+    if "classification" in heads:
+        config.num_labels = heads["classification"].classifier.out_features
+    options = {"add_pooling_layer": encoder.bert.pooler is not None} if kind is BertModel else {}
+    with torch.device("meta"):
+        model = kind(config, **options)
+    bert = model if kind is BertModel else model.bert
+    bert.embeddings, bert.encoder = encoder.bert.embeddings, encoder.bert.encoder
+    if bert.pooler is not None:
+        assert encoder.bert.pooler is not None, f"{kind.__name__} reads the pooled vector; build the encoder pooled"
+        bert.pooler = encoder.bert.pooler
+    match kind.__name__:
+        case "BertForPreTraining":
+            model.cls.predictions, model.cls.seq_relationship = heads["language_model"], heads["pair"]
+        case "BertForMaskedLM":
+            model.cls.predictions = heads["language_model"]
+        case "BertForNextSentencePrediction":
+            model.cls.seq_relationship = heads["pair"]
+        case "BertForSequenceClassification":
+            model.dropout, model.classifier = heads["classification"].dropout, heads["classification"].classifier
+    return model.train(encoder.training)
+
+
+def _assembled_class(heads: frozenset[str]) -> Any:
+    classes = {
+        frozenset({"language_model", "pair"}): BertForPreTraining,
+        frozenset({"language_model"}): BertForMaskedLM,
+        frozenset({"pair"}): BertForNextSentencePrediction,
+        frozenset({"classification"}): BertForSequenceClassification,
+        frozenset(): BertModel,
+    }
+    if heads not in classes:
+        raise ValueError(f"transformers has no BERT class with the heads {', '.join(sorted(heads))}")
+    return classes[heads]
+
+
+def load(directory: Path, config: Any, *, pooled: bool) -> LoadedModel:
+    """Open a checkpoint through transformers, which knows its older forms, and take it apart.
+
+    The class that is opened holds every part there may be; what the file lacks is left out again. A file may hold
+    more than the class in its ``config.json`` (google-bert/bert-base-uncased names BertForMaskedLM and has a pooler).
+    """
+    classifier = "BertForSequenceClassification" in (config.architectures or ())
+    kind = BertForSequenceClassification if classifier else BertForPreTraining
+    with quiet_transformers():
+        model, info = kind.from_pretrained(
+            directory,
+            config=config,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            dtype=torch.float32,
+            attn_implementation="sdpa",
+            trust_remote_code=False,
+            local_files_only=True,
+        )
+    _refuse_other_sizes(directory, info["mismatched_keys"])
+    lacking, unused = set(info["missing_keys"]), set(info["unexpected_keys"])
+
+    encoder = BertEncoder(model.bert)
+    if not pooled:
+        unused |= {name for name, _ in model.named_parameters() if ".pooler." in name} - lacking
+        model.bert.pooler = None
+    heads: dict[str, nn.Module] = {}
+    labels: tuple[str, ...] = ()
+    if classifier and not _any_under("classifier.", lacking):
+        heads["classification"] = _classification_head(model)
+        labels = _labels(config)
+    if not classifier and not _any_under("cls.predictions.", lacking):
+        head = _language_model_head(model, encoder)
+        if head is None:
+            unused |= {name for name in model.state_dict() if name.startswith("cls.predictions.")}
+        else:
+            heads["language_model"] = head
+    if not classifier and not _any_under("cls.seq_relationship.", lacking):
+        heads["pair"] = model.cls.seq_relationship
+    missing = {name for name in lacking if name.startswith("bert.") and (pooled or ".pooler." not in name)}
+    return LoadedModel(encoder, heads, tuple(sorted(missing)), tuple(sorted(unused)), labels)
+
+
+def _refuse_other_sizes(directory: Path, mismatched: set[tuple[str, Any, Any]]) -> None:
+    if mismatched:
+        name, found, expected = min(mismatched, key=lambda entry: entry[0])
+        others = f" ({len(mismatched) - 1} more do not fit either)" if len(mismatched) > 1 else ""
+        raise ModelError(
+            f"{name} is {tuple(found)} in the weights, but config.json says {tuple(expected)}{others}",
+            path=directory,
+            hint="config.json and the weights are of different models; take both from the same place",
+        )
+
+
+def _any_under(prefix: str, names: set[str]) -> bool:
+    return any(name.startswith(prefix) for name in names)
+
+
+def _language_model_head(model: Any, encoder: BertEncoder) -> LanguageModelHead | None:
+    """The checkpoint's head, or None where its decoder is not the word embeddings: such a head is another model."""
+    predictions = model.cls.predictions
+    if predictions.decoder.weight is not encoder.bert.embeddings.word_embeddings.weight:
+        return None
+    with torch.device("meta"):
+        head = LanguageModelHead(encoder.config)
+    head.transform, head.bias = predictions.transform, predictions.bias
+    return head.tie(encoder)
+
+
+def _classification_head(model: Any) -> ClassificationHead:
+    head = ClassificationHead(model.config, model.classifier.out_features)
+    head.classifier = model.classifier
+    return head
+
+
+def _labels(config: Any) -> tuple[str, ...]:
+    """The classes' names in the order of their ids; none where they are transformers' placeholders."""
+    names = tuple(str(config.id2label[number]) for number in range(config.num_labels))
+    return () if all(re.fullmatch(r"LABEL_\d+", name) for name in names) else names

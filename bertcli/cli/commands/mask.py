@@ -1,0 +1,97 @@
+"""Build pretraining data, show its masks, audit them."""
+
+from __future__ import annotations
+
+import sys
+
+from bertcli.cli import console
+from bertcli.cli.options import command_app, configured_command
+from bertcli.config.mask import MaskAudit, MaskBuild, MaskShow
+from bertcli.core.messages import notice
+
+app = command_app(help="Build pretraining data, show its masks, audit them.")
+
+_COLOURS = {"special": "2", "masked": "1;33", "replaced": "1;31", "kept": "1;32"}
+
+
+def build(config: MaskBuild, as_json: bool) -> None:
+    """Turn text into pretraining data: a token store, or with --static finished masked rows."""
+    from dataclasses import asdict
+
+    from bertcli.stages.mask import build_masks
+
+    report = build_masks(config)
+    if as_json:
+        console.show_json(asdict(report))
+        return
+    facts = {
+        "documents": f"{report.documents:,} for training, {report.heldout_documents:,} held out",
+        "sentences": f"{report.sentences:,}",
+        "tokens": f"{report.tokens:,} ({report.unknown_rate:.2%} unknown)",
+    }
+    if report.rows is not None and report.tokens_used is not None:
+        facts["rows"] = f"{report.rows:,} finished, using {report.tokens_used:.1%} of the tokens"
+    facts["on disk"] = f"{report.bytes_on_disk / 1e6:,.1f} MB"
+    facts["time"] = f"{report.elapsed_seconds:,.1f} s"
+    console.show_facts(f"data: {report.directory}", facts)
+    notice("next: bertcli pretrain" + ("" if report.static else " --mlm --nsp"))
+
+
+def show(config: MaskShow, as_json: bool) -> None:
+    """Show examples: what is masked, replaced and kept, and the label of the pair."""
+    from dataclasses import asdict
+
+    from bertcli.stages.mask import show_masks
+
+    examples = show_masks(config)
+    if as_json:
+        console.show_json([asdict(example) for example in examples])
+        return
+    print(
+        "legend: "
+        + "  ".join(console.paint(*pair) for pair in (("[MASK]/piece masked", _COLOURS["masked"]), ("new/piece replaced", _COLOURS["replaced"]), ("=piece kept", _COLOURS["kept"])))
+    )
+    for example in examples:
+        labels = ", ".join(f"{name}: {value}" for name, value in example.labels.items())
+        print(f"\n{console.paint(f'example {example.number}', '1')}{'  ' + labels if labels else ''}")
+        words = []
+        for piece in example.pieces:
+            text = {"masked": f"{piece.text}/{piece.original}", "replaced": f"{piece.text}/{piece.original}", "kept": f"={piece.text}"}
+            shown = text.get(piece.fate, piece.text)
+            words.append(console.paint(shown, _COLOURS[piece.fate]) if piece.fate in _COLOURS else shown)
+        print(" ".join(words))
+
+
+def audit(config: MaskAudit, as_json: bool) -> None:
+    """Audit masks and pairs against what they must be; exit 1 where anything is outside its bounds."""
+    from bertcli.errors import AuditError
+    from bertcli.stages.mask import audit_masks
+
+    report = audit_masks(config)
+    if as_json:
+        console.show_json(report.dump())
+    else:
+        rows = [
+            (
+                check.name,
+                _figure(check.observed),
+                "" if check.low == -float("inf") else _figure(check.expected),
+                "" if check.low in (-float("inf"), check.high) else f"{_figure(check.low)} … {_figure(check.high)}",
+                "" if check.low == -float("inf") else "ok" if check.ok else "WRONG",
+            )
+            for check in report.checks
+        ]
+        console.show_table(f"audit of {report.data}: {', '.join(report.objectives)}", ("check", "observed", "expected", "bounds", ""), rows)
+    sys.stdout.flush()
+    wrong = [check.name for check in report.checks if not check.ok]
+    if wrong:
+        raise AuditError(f"{len(wrong)} checks failed: {'; '.join(wrong)}", hint="do not train on these data; build them again")
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 1 or value == 0 else f"{value:.4f}"
+
+
+configured_command(app, "build", MaskBuild, build, example="bertcli mask build corpus.txt")
+configured_command(app, "show", MaskShow, show, example="bertcli mask show --mlm --nsp")
+configured_command(app, "audit", MaskAudit, audit, example="bertcli mask audit --mlm --nsp")

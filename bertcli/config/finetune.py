@@ -1,0 +1,124 @@
+"""What ``bertcli finetune`` may be told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from bertcli.config.sections import Device, FinetuningSchedule, Optimizer, Precision
+from bertcli.core.settings import Flag, Settings
+
+DEFAULT_MODEL = "bertcli-out/runs/pretrain/model"
+
+Files = Annotated[
+    tuple[Path, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str | Path) else value)
+]
+
+
+def _threshold(text: Any) -> Any:
+    if not isinstance(text, str) or re.fullmatch(r"[\w-]+=-?\d*\.?\d+(e-?\d+)?", text) is None:
+        raise ValueError(f"{text!r} is not METRIC=VALUE | hint: for example --fail-under accuracy=0.9")
+    return text
+
+
+Threshold = Annotated[str, BeforeValidator(_threshold)]
+
+
+class Finetune(Settings):
+    """Fine-tune a model on a labelled task."""
+
+    task: Annotated[str, Flag("--task")]
+    """A data set that is known by name (sst2, mnli, …), or a kind of task (classification, regression)."""
+    model: Annotated[str, Flag("--model")] = DEFAULT_MODEL
+    """Model to start from: a directory, or a Hub id."""
+    data: Annotated[Files, Flag("--data")] = ()
+    """Folder with train.tsv, dev.tsv, test.tsv (or .csv, .jsonl, .parquet), or such files."""
+    train: Annotated[Files, Flag("--train")] = ()
+    """Files of the training split."""
+    dev: Annotated[Files, Flag("--dev")] = ()
+    """Files of the dev split (default: a tenth of the training split)."""
+    test: Annotated[Files, Flag("--test")] = ()
+    """Files of the test split; without labels there are predictions only."""
+    text_column: Annotated[str | None, Flag("--text-column")] = None
+    """Column of the text (default: text or sentence)."""
+    pair_column: Annotated[str | None, Flag("--pair-column")] = None
+    """Column of the second text of a pair."""
+    label_column: Annotated[str | None, Flag("--label-column")] = None
+    """Column of the label (default: label)."""
+    task_settings: dict[str, Any] = {}
+    """Further settings of the kind of task, e.g. labels and metrics."""
+    max_length: Annotated[int, Field(ge=4), Flag("--max-length")] = 128
+    """Longest sequence in pieces, special ones included; longer texts are cut."""
+    batch_size: Annotated[int, Field(ge=1), Flag("--batch-size")] = 32
+    """Examples per optimizer step over all devices."""
+    accumulate: Annotated[int, Field(ge=1), Flag("--accumulate")] = 1
+    """Pieces in which a batch goes through the model, to save memory."""
+    epochs: Annotated[float | None, Field(gt=0), Flag("--epochs")] = None
+    """Passes over the training split (default: 3; small models 4; under 5,000 examples 20; rte, stsb 10)."""
+    steps: Annotated[int | None, Field(ge=1), Flag("--steps")] = None
+    """Optimizer steps, instead of epochs."""
+    learning_rate: Annotated[float | None, Field(gt=0), Flag("--lr")] = None
+    """Peak learning rate (default: 2e-5; models up to a width of 512, 1e-4)."""
+    optimizer: Optimizer = Optimizer()
+    schedule: FinetuningSchedule = FinetuningSchedule()
+    seed: Annotated[int, Field(ge=0), Flag("--seed")] = 0
+    """Seed of the head, the order of examples, dropout and a dev split that has to be made."""
+    seeds: Annotated[int, Field(ge=1), Flag("--seeds")] = 1
+    """Runs with the seeds SEED, SEED+1, …; their mean and standard deviation are reported."""
+    random_weights: Annotated[bool, Flag("--random-weights")] = False
+    """Start from fresh weights of the same architecture: the baseline that pretraining has to beat."""
+    device: Annotated[Device, Flag("--device")] = "auto"
+    """Where to compute."""
+    precision: Annotated[Precision, Flag("--precision")] = "auto"
+    """Arithmetic: bf16 where the device has it, or fp32."""
+    threads: Annotated[int | None, Field(ge=1), Flag("--threads")] = None
+    """Threads of a CPU run (default: torch's)."""
+    workers: Annotated[int, Field(ge=0), Flag("--workers")] = 1
+    """Threads that prepare batches ahead."""
+    eval_every: Annotated[int | None, Field(ge=1), Flag("--eval-every")] = None
+    """Steps between evaluations on the dev split (default: an epoch)."""
+    save_every: Annotated[int | None, Field(ge=1), Flag("--save-every")] = None
+    """Steps between checkpoints (default: an epoch)."""
+    log_every: Annotated[int, Field(ge=1), Flag("--log-every")] = 10
+    """Steps between lines of metrics."""
+    keep: Annotated[int, Field(ge=0), Flag("--keep")] = 0
+    """Checkpoints to keep when a run is finished; while it runs there is always one."""
+    limit: Annotated[int | None, Field(ge=1), Flag("--limit")] = None
+    """Use at most so many examples of every split, to try things out."""
+    fail_under: Annotated[tuple[Threshold, ...], Flag("--fail-under")] = ()
+    """METRIC=VALUE: end with exit code 3 where the metric is below the value, a fraction."""
+    text: Annotated[bool, Flag("--text/--no-text")] = True
+    """Show an example as the model sees it; --no-text keeps the data's text out of all output."""
+    output: Annotated[Path | None, Flag("--output", "-o")] = None
+    """Run directory to write (default: bertcli-out/runs/TASK)."""
+    overwrite: Annotated[bool, Flag("--overwrite")] = False
+    """Replace what is there."""
+    resume: Annotated[bool, Flag("--resume")] = False
+    """Continue the run in the output directory, if there is one."""
+    dry_run: Annotated[bool, Flag("--dry-run")] = False
+    """Print the plan and train nothing."""
+
+    @model_validator(mode="after")
+    def _one_duration(self) -> Self:
+        if self.steps is not None and self.epochs is not None:
+            raise ValueError("steps and epochs exclude one another | hint: keep one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _one_place_for_each_split(self) -> Self:
+        if self.data and self.train:
+            raise ValueError("data and train both give a training split | hint: keep one of them")
+        if (self.dev or self.test) and not (self.train or self.data):
+            raise ValueError("dev and test need a training split | hint: give one with --train or --data")
+        return self
+
+    def thresholds(self) -> dict[str, float]:
+        """``fail_under`` by metric."""
+        return {name: float(value) for name, _, value in (text.partition("=") for text in self.fail_under)}
+
+    def run_dir(self) -> Path:
+        """Where the run is written."""
+        return self.output or Path("bertcli-out/runs") / self.task

@@ -1,0 +1,58 @@
+"""What ``bertcli mask build``, ``mask show`` and ``mask audit`` may be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from bertcli.config.corpus import Corpus
+from bertcli.config.sequences import Sequences
+from bertcli.core.settings import Flag, Share
+
+DEFAULT_DATA = Path("bertcli-out/data")
+
+
+class MaskBuild(Corpus, Sequences):
+    """Build pretraining data from text."""
+
+    vocab: Annotated[str, Flag("--vocab")] = "bertcli-out/vocab"
+    """Vocabulary: a directory, or a Hub id."""
+    held_out: Annotated[Share, Field(ge=0, lt=1), Flag("--held-out")] = 0.01
+    """Share of the documents kept out of training, chosen by the hash of their text."""
+    static: Annotated[bool, Flag("--static")] = False
+    """Write finished, masked and padded rows instead of a token store."""
+    duplicates: Annotated[int, Field(ge=1), Flag("--duplicates")] = 10
+    """Static: copies of the corpus, each with its own segments, partners and masks."""
+    seed: Annotated[int, Field(ge=0), Flag("--seed")] = 0
+    """Seed of every draw."""
+    output: Annotated[Path, Flag("--output", "-o")] = DEFAULT_DATA
+    """Directory to write."""
+    overwrite: Annotated[bool, Flag("--overwrite")] = False
+    """Replace what is there."""
+
+
+class MaskView(Sequences):
+    """Which masks of which data to look at."""
+
+    data: Annotated[Path, Flag("--data")] = DEFAULT_DATA
+    """Data directory."""
+    epoch: Annotated[int, Field(ge=0), Flag("--epoch")] = 0
+    """Dynamic data: the epoch whose masks are drawn."""
+    seed: Annotated[int | None, Field(ge=0), Flag("--seed")] = None
+    """Dynamic data: seed of the masks (default: the data's own)."""
+
+
+class MaskShow(MaskView):
+    """Show examples."""
+
+    limit: Annotated[int, Field(ge=1), Flag("--limit")] = 5
+    """Examples to show."""
+
+
+class MaskAudit(MaskView):
+    """Audit examples."""
+
+    limit: Annotated[int, Field(ge=1), Flag("--limit")] = 20000
+    """Examples to audit, spread over the epoch."""

@@ -1,0 +1,225 @@
+"""What a task file provides: one kind of supervised prediction, from its tables to its scores.
+
+The data half (``select``, ``fit``, ``encode``, ``count``, ``decode``, ``score``) works on tables and numpy arrays, the
+model half (``logits``, ``loss``) on tensors. Module level imports torch for typing only.
+
+Kinds that come later fit without a special case. Tagging: cells are lists of words, ``labels`` is a token column that is
+``IGNORED`` off the words' first pieces, ``per_token`` is true, predictions are lists of tags for all words of the file.
+Span questions: several items per example (overlapping windows), ``start_positions`` and ``end_positions`` are item
+columns, the offsets into the text travel in ``notes``, and ``decode`` joins the windows. Multiple choice: four sequences
+per item, ``logits`` folds (sequences, 1) into (items, choices). Multi-label: ``labels`` is an item column of shape
+(items, classes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bertcli.core.component_folder import Folder
+from bertcli.core.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+    from bertcli.contracts.batch import Batch, Columns
+    from bertcli.contracts.encoder import Encoded
+    from bertcli.contracts.loss import Loss
+    from bertcli.contracts.vocabulary import Vocabulary
+
+TASKS = Folder("bertcli.tasks", "task")
+
+LOSS_NAME = "task"
+"""The name under which a task's loss and count stand in batches, logs and models."""
+
+
+class Encoding(Protocol):
+    """What a task needs of a tokenizer."""
+
+    vocabulary: Vocabulary
+
+    def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Piece ids of each text, without special pieces."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of one file, by column. A cell is text, a number, a list, or None where the row has nothing.
+
+    ``lines`` are the line (or row) numbers on which the rows begin, from 1.
+    """
+
+    path: str
+    columns: Mapping[str, Sequence[Any]]
+    lines: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split as a task reads it: its own columns, with labels still as they were written.
+
+    ``columns["label"]`` is absent where the split has no labels. ``paths`` and ``lines`` say where each example stands.
+    """
+
+    split: str
+    ids: Sequence[str]
+    columns: Mapping[str, Sequence[Any]]
+    paths: Sequence[str]
+    lines: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: NDArray[np.int64], split: str | None = None) -> Examples:
+        """These rows alone, in this order."""
+
+        def of(values: Sequence[Any]) -> list[Any]:
+            return [values[row] for row in rows.tolist()]
+
+        columns = {name: of(values) for name, values in self.columns.items()}
+        return Examples(split or self.split, of(self.ids), columns, of(self.paths), of(self.lines))
+
+
+@dataclass(frozen=True)
+class Features:
+    """Encoded examples as flat arrays: nothing is padded and nothing is a Python object per row.
+
+    An *item* is one row of labels: usually one sequence; ``sequences_per_item`` of them in multiple choice.
+    """
+
+    input_ids: NDArray[np.int32]
+    """(tokens,) all sequences one after another, with their special pieces."""
+    offsets: NDArray[np.int64]
+    """(sequences + 1,) where each sequence begins."""
+    second_starts: NDArray[np.int64]
+    """(sequences,) the position from which ``token_type_ids`` is 1; the sequence's length where there is no B."""
+    lost: NDArray[np.int64]
+    """(sequences,) pieces that truncation cut off."""
+    examples: NDArray[np.int64]
+    """(items,) the row of the example that each item belongs to."""
+    item_columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """(items, …) columns that go into batches as they are, e.g. ``labels``."""
+    token_columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """(tokens,) columns that are padded like ``input_ids``, with ``IGNORED``."""
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """What ``decode`` needs and no batch carries."""
+    sequences_per_item: int = 1
+
+    @property
+    def items(self) -> int:
+        """The number of items."""
+        return len(self.examples)
+
+    def lengths(self) -> NDArray[np.int64]:
+        """(items,) the length of each item's longest sequence."""
+        lengths: NDArray[np.int64] = np.diff(self.offsets).reshape(self.items, self.sequences_per_item).max(axis=1)
+        return lengths
+
+    @cached_property
+    def has_pairs(self) -> bool:
+        """Whether any sequence has a second segment."""
+        return bool((self.second_starts < np.diff(self.offsets)).any())
+
+    def without_segments(self) -> Features:
+        """The same features for a model that knows one segment only."""
+        return replace(self, second_starts=np.diff(self.offsets))
+
+    def truncated_examples(self) -> int:
+        """How many examples lost pieces."""
+        rows = np.repeat(self.examples, self.sequences_per_item)
+        return len(np.unique(rows[self.lost > 0]))
+
+    def with_item_columns(self, **columns: NDArray[Any]) -> Features:
+        """The same features with more item columns."""
+        return replace(self, item_columns={**self.item_columns, **columns})
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One line of ``predictions/SPLIT.jsonl``. ``gold`` is None where the split has no labels."""
+
+    id: str
+    gold: Any
+    pred: Any
+    probs: Any = None
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values; ``probs`` only where there are any."""
+        values = {"id": self.id, "gold": self.gold, "pred": self.pred}
+        return values if self.probs is None else values | {"probs": self.probs}
+
+
+class Task(Protocol):
+    """One kind of prediction. An instance holds its settings and the labels it learned from the training split."""
+
+    Settings: ClassVar[type[Settings]]
+    known_metrics: ClassVar[tuple[str, ...]]
+    head: ClassVar[str]
+    """The head of the architecture that it asks for."""
+    reads_pooled: ClassVar[bool]
+    """Whether the head reads the pooled vector rather than the last hidden states."""
+    per_token: ClassVar[bool]
+    """Whether there is one output row per token, so that padding is cut off before ``decode``."""
+
+    settings: Settings
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that ``score`` gives."""
+
+    @property
+    def primary(self) -> str:
+        """The metric by which runs are compared."""
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs of the head."""
+
+    def read(self, path: Path) -> Table:
+        """The rows of a file in one of the formats of this kind."""
+
+    def select(self, tables: Sequence[Table], split: str, *, labelled: bool) -> Examples:
+        """The examples of a split from its files. With ``labelled`` a missing label column is an error."""
+
+    def fit(self, train: Examples) -> Self:
+        """The same task with its labels settled: those of the settings, or those of the training split."""
+
+    def keys(self, examples: Examples) -> list[str]:
+        """A text per example that copies of it share; copies stay on one side of a split."""
+
+    def encode(self, examples: Examples, tokenizer: Encoding, max_length: int) -> Features:
+        """All examples encoded. Raises ``InputFileError`` with file and line for a label that is not known."""
+
+    def model_facts(self) -> dict[str, Any]:
+        """What the model's ``config.json`` says of this task, e.g. ``id2label``."""
+
+    def count(self, columns: Columns) -> int:
+        """The number of targets in the columns of a batch."""
+
+    def logits(self, head: Any, encoded: Encoded) -> torch.Tensor:
+        """The head's outputs, (items, outputs) or (items, seq, outputs)."""
+
+    def loss(self, logits: torch.Tensor, batch: Batch) -> Loss:
+        """The summed loss against the batch's labels."""
+
+    def decode(self, examples: Examples, features: Features, outputs: Sequence[NDArray[np.float32]]) -> list[Prediction]:
+        """One prediction per example; ``outputs`` are the logits of each item, in order, without padding."""
+
+    def score(self, predictions: Sequence[Prediction]) -> dict[str, float]:
+        """Every metric, once over the whole split, as fractions."""
+
+    def doubts(self, predictions: Sequence[Prediction]) -> list[str]:
+        """What looks wrong in scored predictions, e.g. labels that seem swapped; usually nothing."""
+
+    def official(self, predictions: Sequence[Prediction]) -> Iterator[str]:
+        """The lines of the official prediction file of a test split."""

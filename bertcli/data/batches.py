@@ -1,0 +1,166 @@
+"""Batches: which examples make up which optimizer step, and their preparation ahead of use.
+
+The stream of examples is every epoch's examples, shuffled by (seed, epoch), one epoch after the other; step ``s`` takes
+the next ``batch_size`` of them. So nothing depends on the number of workers or on how a batch is cut.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bertcli.contracts.batch import Batch, Columns, StepBatches
+from bertcli.core.randomness import permutation
+from bertcli.data.examples import Examples, Objectives
+
+Result = TypeVar("Result")
+
+_BATCHES_AHEAD = 4
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where the stream of examples stands: so many of this epoch's shuffled examples have been taken."""
+
+    epoch: int = 0
+    taken: int = 0
+
+    def dump(self) -> dict[str, int]:
+        """For a checkpoint."""
+        return {"epoch": self.epoch, "taken": self.taken}
+
+
+@dataclass(frozen=True)
+class _Share:
+    """Consecutive examples of one epoch."""
+
+    epoch: int
+    numbers: NDArray[np.int64]
+
+
+def batch_stream(
+    examples: Examples,
+    objectives: Objectives,
+    *,
+    batch_size: int,
+    micro_batch_size: int,
+    seed: int,
+    start: Cursor,
+    workers: int,
+    rank: int = 0,
+    world_size: int = 1,
+) -> Iterator[StepBatches]:
+    """The batches of every optimizer step from ``start`` on, without end.
+
+    ``workers`` threads prepare them ahead; 0 prepares each when it is asked for. Process ``rank`` of ``world_size``
+    gets its share of every step.
+    """
+
+    def jobs() -> Iterator[Callable[[], StepBatches]]:
+        for shares, after in _steps(examples, batch_size, seed, start):
+            micro = [
+                _Share(share.epoch, share.numbers[at : at + micro_batch_size])
+                for share in shares
+                for at in range(0, len(share.numbers), micro_batch_size)
+            ][rank::world_size]
+            yield lambda micro=micro, after=after: StepBatches(  # type: ignore[misc]
+                tuple(make_batch(examples, objectives, share.epoch, share.numbers) for share in micro), after.dump()
+            )
+
+    return prepared_ahead(jobs(), workers)
+
+
+def _steps(
+    examples: Examples, batch_size: int, seed: int, start: Cursor
+) -> Iterator[tuple[list[_Share], Cursor]]:
+    epoch, taken = start.epoch, start.taken
+    order = permutation(seed, "example order", epoch, examples.count(epoch))
+    while True:
+        shares: list[_Share] = []
+        missing = batch_size
+        while missing:
+            if taken == len(order):
+                epoch, taken = epoch + 1, 0
+                order = permutation(seed, "example order", epoch, examples.count(epoch))
+            numbers = order[taken : taken + missing]
+            shares.append(_Share(epoch, numbers))
+            taken += len(numbers)
+            missing -= len(numbers)
+        yield shares, Cursor(epoch, taken)
+
+
+def evaluation_batches(
+    examples: Examples, objectives: Objectives, *, batch_size: int, limit: int | None = None
+) -> Iterator[Batch]:
+    """All examples of epoch 0 in order, at most ``limit`` of them."""
+    count = examples.count(0) if limit is None else min(limit, examples.count(0))
+    for at in range(0, count, batch_size):
+        yield make_batch(examples, objectives, 0, np.arange(at, min(at + batch_size, count)))
+
+
+def make_batch(examples: Examples, objectives: Objectives, epoch: int, numbers: NDArray[np.int64]) -> Batch:
+    """One micro-batch: finished columns, cut to the longest sequence, with counts and target positions."""
+    columns = examples.columns(epoch, numbers)
+    counts = {name: objective.count(columns) for name, objective in objectives.items()}
+    kept = _trimmed(columns) | _targets(columns, objectives)
+    return Batch(kept, numbers, epoch=epoch, tokens=int(columns["attention_mask"].sum()), counts=counts)
+
+
+def _trimmed(columns: Columns) -> Columns:
+    """Without what the model does not read; no attention mask where nothing is padded."""
+    attention_mask = columns["attention_mask"]
+    longest = int(attention_mask.sum(axis=1).max())
+    dropped = {"special_tokens_mask", "relation", "example_ids"}
+    if attention_mask[:, :longest].all():
+        dropped.add("attention_mask")
+    return {
+        name: values[:, :longest] if values.ndim > 1 else values
+        for name, values in columns.items()
+        if name not in dropped
+    }
+
+
+def _targets(columns: Columns, objectives: Objectives) -> Columns:
+    """Where the last layer is read: ``target_positions`` (batch, targets), padded with 0, and for each objective the
+    indices of its own positions among the flattened targets, found here so that no device has to be asked.
+    """
+    reads = {name: objective.targets(columns) for name, objective in objectives.items()}
+    read = np.logical_or.reduce(list(reads.values()))
+    counts = read.sum(axis=1)
+    width = int(counts.max())
+    # A stable sort brings each row's read positions to its front, in order.
+    positions = np.argsort(~read, axis=1, kind="stable")[:, :width]
+    filled = np.arange(width)[None, :] < counts[:, None]
+    found: Columns = {"target_positions": np.where(filled, positions, 0)}
+    for name, own in reads.items():
+        found[f"{name}:targets"] = np.flatnonzero(np.take_along_axis(own, positions, axis=1) & filled)
+    return found
+
+
+def prepared_ahead(jobs: Iterator[Callable[[], Result]], workers: int) -> Iterator[Result]:
+    """The results of ``jobs`` in their order, computed a few ahead by ``workers`` threads.
+
+    Threads suffice: a batch is a few vectorised numpy calls that release the interpreter.
+    """
+    if workers == 0:
+        for job in jobs:
+            yield job()
+        return
+    with ThreadPoolExecutor(workers, thread_name_prefix="batches") as pool:
+        pending: deque[Future[Result]] = deque()
+        try:
+            for job in jobs:
+                pending.append(pool.submit(job))
+                if len(pending) > _BATCHES_AHEAD:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

@@ -1,0 +1,132 @@
+"""Length-bucketed batches: items of like length share a batch, in an order that is a function of (seed, epoch).
+
+An epoch is shuffled and cut into pools of ``POOL`` batches; each pool is sorted by length and cut into batches, and the
+batches of the whole epoch are shuffled. A batch is padded to its own longest sequence and no further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bertcli.contracts.batch import IGNORED, Batch, Columns, StepBatches
+from bertcli.contracts.task import LOSS_NAME, Features
+from bertcli.core.randomness import permutation
+from bertcli.data.batches import prepared_ahead
+
+POOL = 32
+"""Batches per pool. At 32 SST-2 carries 6 % of padding in batches of 32; without sorting it is 55 %."""
+
+Count = Callable[[Columns], int]
+
+
+def steps_per_epoch(items: int, batch_size: int, *, world_size: int = 1) -> int:
+    """Optimizer steps in one epoch. A last batch too small to give every process an item is left out."""
+    full, rest = divmod(items, batch_size)
+    return full + (rest >= world_size)
+
+
+def plan_epoch(
+    lengths: NDArray[np.int64], *, seed: int, epoch: int, batch_size: int, world_size: int = 1
+) -> list[NDArray[np.int64]]:
+    """The items of each optimizer step of an epoch. Every item stands in exactly one; only the shortest may be left out."""
+    order = permutation(seed, "finetune items", epoch, len(lengths))
+    window = POOL * batch_size
+    batches = []
+    for start in range(0, len(order), window):
+        pool = order[start : start + window]
+        pool = pool[np.argsort(lengths[pool], kind="stable")[::-1]]
+        batches += [pool[at : at + batch_size] for at in range(0, len(pool), batch_size)]
+    batches = [batch for batch in batches if len(batch) >= world_size]
+    return [batches[number] for number in permutation(seed, "finetune batches", epoch, len(batches))]
+
+
+@dataclass(frozen=True)
+class BucketedBatches:
+    """The batches of one split. ``pooled_only`` says that nothing but the pooled vector is read of them."""
+
+    features: Features
+    pad_id: int
+    count: Count
+    pooled_only: bool = False
+
+    def training(
+        self,
+        *,
+        seed: int,
+        batch_size: int,
+        accumulate: int = 1,
+        workers: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+        start: dict[str, int] | None = None,
+    ) -> Iterator[StepBatches]:
+        """Optimizer steps without end, from where ``start`` (an earlier ``after``) stands: this process's share."""
+        lengths = self.features.lengths()
+
+        def jobs() -> Iterator[Callable[[], StepBatches]]:
+            epoch, first = (start or {}).get("epoch", 0), (start or {}).get("batch", 0)
+            while True:
+                plan = plan_epoch(lengths, seed=seed, epoch=epoch, batch_size=batch_size, world_size=world_size)
+                for number in range(first, len(plan)):
+                    pieces = micro_batches(plan[number], accumulate, rank=rank, world_size=world_size)
+                    finished = number + 1 == len(plan)
+                    after = {"epoch": epoch + 1, "batch": 0} if finished else {"epoch": epoch, "batch": number + 1}
+                    yield partial(self._step, pieces, epoch, after)
+                epoch, first = epoch + 1, 0
+
+        return prepared_ahead(jobs(), workers)
+
+    def evaluation(self, *, batch_size: int) -> Iterator[tuple[NDArray[np.int64], Batch]]:
+        """All items once, longest first, with the items of each batch."""
+        order = np.argsort(self.features.lengths(), kind="stable")[::-1]
+        for at in range(0, len(order), batch_size):
+            items = order[at : at + batch_size]
+            yield items, self.make(items)
+
+    def make(self, items: NDArray[np.int64], *, epoch: int = 0) -> Batch:
+        """Items as a padded batch. ``attention_mask`` is there only where something is padded."""
+        features = self.features
+        per_item = features.sequences_per_item
+        sequences = (items[:, None] * per_item + np.arange(per_item)).ravel()
+        starts = features.offsets[sequences]
+        lengths = features.offsets[sequences + 1] - starts
+        positions = np.arange(int(lengths.max()))
+        real = positions < lengths[:, None]  # (sequences, seq)
+        where = np.where(real, starts[:, None] + positions, 0)
+
+        columns: Columns = {"input_ids": np.where(real, features.input_ids[where], self.pad_id)}
+        if features.has_pairs:
+            second = positions >= features.second_starts[sequences][:, None]
+            columns["token_type_ids"] = (second & real).astype(np.int64)
+        if not real.all():
+            columns["attention_mask"] = real.astype(np.int64)
+        if self.pooled_only:
+            # No targets: the last layer is then computed at the first position alone.
+            columns["target_positions"] = np.zeros((len(sequences), 0), dtype=np.int64)
+        for name, values in features.token_columns.items():
+            columns[name] = np.where(real, values[where], IGNORED)
+        for name, values in features.item_columns.items():
+            columns[name] = values[items]
+        return Batch(
+            columns,
+            example_ids=features.examples[items],
+            epoch=epoch,
+            tokens=int(lengths.sum()),
+            counts={LOSS_NAME: self.count(columns)},
+        )
+
+    def _step(self, pieces: list[NDArray[np.int64]], epoch: int, after: dict[str, int]) -> StepBatches:
+        return StepBatches(tuple(self.make(piece, epoch=epoch) for piece in pieces), after)
+
+
+def micro_batches(
+    items: NDArray[np.int64], accumulate: int, *, rank: int = 0, world_size: int = 1
+) -> list[NDArray[np.int64]]:
+    """The pieces of a step that fall to this process; never an empty one, and equally many everywhere."""
+    rounds = min(accumulate, len(items) // world_size)
+    return np.array_split(items, rounds * world_size)[rank::world_size]

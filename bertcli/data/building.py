@@ -1,0 +1,112 @@
+"""Building data directories: documents to token stores, token stores to static rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from bertcli.contracts.batch import IGNORED, Columns
+from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.core.messages import Progress
+from bertcli.data.arrow_files import ArrowSplitWriter
+from bertcli.data.examples import DynamicExamples
+from bertcli.data.held_out import split_documents
+from bertcli.data.token_store import TokenStoreWriter
+from bertcli.text.corpus import Document
+from bertcli.text.sentences import split_sentences
+from bertcli.text.tokenizer import Tokenizer
+
+SPLITS = ("train", "heldout")
+_CHARACTERS_PER_CALL = 2_000_000
+_ROWS_PER_CALL = 1024
+
+
+@dataclass(frozen=True)
+class StoreCounts:
+    """What was written: documents, sentences and tokens of each split, and the rate of unknown pieces."""
+
+    splits: dict[str, dict[str, int]]
+    unknown_rate: float
+    characters: int
+
+
+def write_token_stores(
+    directory: Path, documents: Iterable[Document], tokenizer: Tokenizer, *, held_out: float, progress: Progress
+) -> StoreCounts:
+    """Write ``train`` and ``heldout`` under ``directory``. A document's group, where it has one, is held out whole."""
+    writers = {split: TokenStoreWriter(directory / split, tokenizer.vocabulary.size) for split in SPLITS}
+    unknown = tokens = characters = 0
+    keyed = ((document.group if document.group is not None else document.text, document) for document in documents)
+    for chunk in _chunks(split_documents(keyed, held_out)):
+        sentences = [split_sentences(document.text) for _, document in chunk]
+        encoded = iter(tokenizer.encode([sentence for group in sentences for sentence in group]))
+        for (is_held_out, document), group in zip(chunk, sentences, strict=True):
+            ids = [next(encoded) for _ in group]
+            writers["heldout" if is_held_out else "train"].add(ids)
+            unknown += sum(int((sentence == tokenizer.vocabulary.unk_id).sum()) for sentence in ids)
+            tokens += sum(map(len, ids))
+            characters += len(document.text)
+        progress.update(characters, f"{tokens:,} tokens")
+    for writer in writers.values():
+        writer.close()
+    return StoreCounts(
+        {split: writer.counts() for split, writer in writers.items()}, unknown / max(1, tokens), characters
+    )
+
+
+def _chunks(documents: Iterable[tuple[bool, Document]]) -> Iterator[list[tuple[bool, Document]]]:
+    chunk: list[tuple[bool, Document]] = []
+    characters = 0
+    for item in documents:
+        chunk.append(item)
+        characters += len(item[1].text)
+        if characters >= _CHARACTERS_PER_CALL:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def write_static_rows(
+    directory: Path,
+    examples: DynamicExamples,
+    vocabulary: Vocabulary,
+    *,
+    seq_length: int,
+    copies: int,
+    label_columns: tuple[str, ...],
+    progress: Progress,
+) -> int:
+    """Write finished rows, padded to ``seq_length``; copy ``c`` is the examples of epoch ``c``. Returns their number."""
+    ids = pa.uint16() if vocabulary.size <= 1 << 16 else pa.int32()
+    labels = pa.int16() if vocabulary.size < 1 << 15 else pa.int32()
+    types = {"input_ids": ids, "token_type_ids": pa.int8(), "attention_mask": pa.int8(), "labels": labels}
+    fields: list[tuple[str, pa.DataType]] = []
+    with_labels = "labels" in label_columns
+    fields += [(name, pa.list_(kind)) for name, kind in types.items() if name != "labels" or with_labels]
+    fields += [(name, pa.int8()) for name in label_columns if name != "labels"]
+    fills = {"input_ids": vocabulary.pad_id, "labels": IGNORED}
+    with ArrowSplitWriter(directory, pa.schema(fields)) as split:
+        for copy in range(copies):
+            count = examples.count(copy)
+            for at in range(0, count, _ROWS_PER_CALL):
+                columns = examples.columns(copy, np.arange(at, min(at + _ROWS_PER_CALL, count)))
+                split.write({name: _array(columns, name, kind, seq_length, fills.get(name, 0)) for name, kind in fields})
+                progress.update(split.rows)
+        return split.rows
+
+
+def _array(columns: Columns, name: str, kind: pa.DataType, seq_length: int, fill: int) -> pa.Array:
+    values: NDArray[Any] = columns[name]
+    if values.ndim == 1:
+        return pa.array(values, kind)
+    padded = np.full((len(values), seq_length), fill, dtype=values.dtype)
+    padded[:, : values.shape[1]] = values
+    offsets = pa.array(np.arange(0, padded.size + 1, seq_length), pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.array(padded.ravel(), kind.value_type))

@@ -1,0 +1,171 @@
+"""Examples: finished columns for any example of any epoch, from a dynamic store or from static rows.
+
+The same objectives corrupt both: statically once while the rows are written, dynamically every time an example is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bertcli.contracts.batch import Columns
+from bertcli.contracts.objective import Corruption, Objective, relations_of
+from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.data.arrow_files import read_record_batches
+from bertcli.data.sequences import Plan, make_plan
+from bertcli.data.token_store import SequenceKind, TokenStore
+
+Objectives = Mapping[str, Objective]
+
+
+class Examples(Protocol):
+    """Anything that batches are made of."""
+
+    def count(self, epoch: int) -> int:
+        """The number of examples in an epoch."""
+
+    def columns(self, epoch: int, numbers: NDArray[np.int64]) -> Columns:
+        """Finished columns of these examples, padded to the longest of them or more."""
+
+
+class DynamicExamples:
+    """Examples of a token store, corrupted anew in every epoch."""
+
+    def __init__(
+        self,
+        store: TokenStore,
+        vocabulary: Vocabulary,
+        objectives: Objectives,
+        *,
+        kind: SequenceKind,
+        seq_length: int,
+        seed: int,
+        short_sequence_probability: float = 0.1,
+    ) -> None:
+        self._store = store
+        self._vocabulary = vocabulary
+        self._objectives = objectives
+        self._seed = seed
+        relations = relations_of(objectives)
+
+        # Two epochs are under way at once when batches are prepared ahead over the end of one.
+        @lru_cache(maxsize=2)
+        def plan(epoch: int) -> Plan:
+            return make_plan(
+                store,
+                kind,
+                seq_length=seq_length,
+                seed=seed,
+                epoch=epoch,
+                relations=relations,
+                short_sequence_probability=short_sequence_probability,
+            )
+
+        self.plan = plan
+
+    def count(self, epoch: int) -> int:
+        """The number of examples that the epoch's plan has."""
+        return len(self.plan(epoch))
+
+    def columns(self, epoch: int, numbers: NDArray[np.int64]) -> Columns:
+        """Read, assemble and corrupt."""
+        return self.corrupt(epoch, self.clean(epoch, numbers))
+
+    def clean(self, epoch: int, numbers: NDArray[np.int64]) -> Columns:
+        """Assembled columns before any corruption, with ``special_tokens_mask``, ``relation`` and ``example_ids``."""
+        return assemble(self._store, self.plan(epoch), numbers, self._vocabulary)
+
+    def corrupt(self, epoch: int, clean: Columns) -> Columns:
+        """Finished columns for clean ones."""
+        corruption = Corruption(self._seed, epoch, self._vocabulary)
+        finished = dict(clean)
+        for objective in self._objectives.values():
+            finished |= objective.corrupt(finished, corruption)
+        return finished
+
+
+def assemble(store: TokenStore, plan: Plan, numbers: NDArray[np.int64], vocabulary: Vocabulary) -> Columns:
+    """``[CLS] A [SEP] B [SEP]`` for each example, padded to the longest: columns (batch, seq)."""
+    first, last = plan.first_piece[numbers], plan.first_piece[numbers + 1]
+    piece_lengths = plan.bounds[:, 1] - plan.bounds[:, 0] + 1  # each is followed by [SEP]
+    lengths = [1 + int(piece_lengths[low:high].sum()) for low, high in zip(first, last, strict=True)]
+    shape = (len(numbers), max(lengths))
+    input_ids = np.full(shape, vocabulary.pad_id, dtype=np.int64)
+    token_type_ids = np.zeros(shape, dtype=np.int64)
+    attention_mask = np.zeros(shape, dtype=np.int64)
+    input_ids[:, 0] = vocabulary.cls_id
+    for row, (low, high) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+        at = 1
+        for piece in range(low, high):
+            start, end = plan.bounds[piece].tolist()
+            stop = at + end - start
+            input_ids[row, at:stop] = store.read(start, end)
+            input_ids[row, stop] = vocabulary.sep_id
+            token_type_ids[row, at : stop + 1] = plan.segments[piece]
+            at = stop + 1
+        attention_mask[row, :at] = 1
+    return {
+        "input_ids": input_ids,
+        "token_type_ids": token_type_ids,
+        "attention_mask": attention_mask,
+        "special_tokens_mask": np.isin(input_ids, vocabulary.special_ids).astype(np.int64),
+        "relation": plan.relation[numbers],
+        "example_ids": numbers,
+    }
+
+
+class StaticExamples:
+    """The finished rows of a static data set: every epoch reads the same ones."""
+
+    def __init__(self, directory: Path) -> None:
+        batches = list(read_record_batches(directory))
+        self._names: list[str] = batches[0].schema.names if batches else []
+        self._chunks = [{name: _matrix(batch.column(name)) for name in self._names} for batch in batches]
+        self._starts = np.concatenate([[0], np.cumsum([batch.num_rows for batch in batches])]).astype(np.int64)
+
+    def count(self, epoch: int) -> int:
+        """The number of rows, the same in every epoch."""
+        return int(self._starts[-1])
+
+    def columns(self, epoch: int, numbers: NDArray[np.int64]) -> Columns:
+        """Read the rows."""
+        chunks = np.searchsorted(self._starts, numbers, side="right") - 1
+        columns: Columns = {
+            name: np.stack(
+                [
+                    self._chunks[chunk][name][number - self._starts[chunk]]
+                    for chunk, number in zip(chunks, numbers, strict=True)
+                ]
+            ).astype(np.int64)
+            for name in self._names
+        }
+        columns["example_ids"] = numbers
+        return columns
+
+
+def _matrix(column: Any) -> NDArray[Any]:
+    if not hasattr(column, "flatten") or not hasattr(column, "offsets"):
+        return np.asarray(column.to_numpy(zero_copy_only=False))
+    return np.asarray(column.flatten().to_numpy()).reshape(len(column), -1)
+
+
+class LimitedExamples:
+    """The first ``limit`` examples of every epoch of others; all of them where ``limit`` is None."""
+
+    def __init__(self, examples: Examples, limit: int | None) -> None:
+        self._examples = examples
+        self._limit = limit
+
+    def count(self, epoch: int) -> int:
+        """The number of examples, cut to the limit."""
+        count = self._examples.count(epoch)
+        return count if self._limit is None else min(count, self._limit)
+
+    def columns(self, epoch: int, numbers: NDArray[np.int64]) -> Columns:
+        """The others' columns."""
+        return self._examples.columns(epoch, numbers)

@@ -1,0 +1,47 @@
+"""Which documents are held out: decided by the hash of a document's text, so that copies stay together."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+SMALLEST_CORPUS = 10
+"""With fewer documents none is held out; from here on never fewer than one."""
+
+
+def document_hash(text: str) -> int:
+    """64-bit hash of a text in NFC."""
+    normal = unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(normal, digest_size=8).digest(), "little")
+
+
+def split_documents(documents: Iterable[tuple[str, Item]], share: float) -> Iterator[tuple[bool, Item]]:
+    """Decide for each (text or group, item) whether it is held out; yields ``(held_out, item)``.
+
+    In constant memory: the order is kept but for the documents of the smallest hash, which wait until it is known
+    whether anything else is held out.
+    """
+    bound = int(share * 2**64)
+    waiting: list[Item] = []
+    smallest: int | None = None
+    seen = 0
+    any_held_out = False
+    for text, item in documents:
+        seen += 1
+        key = document_hash(text)
+        if key < bound:
+            any_held_out = True
+            yield True, item
+        elif smallest is None or key < smallest:
+            yield from ((False, former) for former in waiting)
+            smallest, waiting = key, [item]
+        elif key == smallest:
+            waiting.append(item)
+        else:
+            yield False, item
+    fallback = share > 0 and not any_held_out and seen >= SMALLEST_CORPUS and len(waiting) < seen
+    yield from ((fallback, item) for item in waiting)

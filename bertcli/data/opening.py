@@ -1,0 +1,109 @@
+"""Opening a data directory for objectives: the examples that showing, auditing, training and evaluation share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bertcli.contracts.objective import Objective, make_default_objectives, make_objectives, relations_of
+from bertcli.core.settings import Settings
+from bertcli.data.examples import DynamicExamples, StaticExamples
+from bertcli.data.sequences import SequenceKind
+from bertcli.data.token_store import DataDirectory, TokenStore, open_split
+from bertcli.errors import ConfigError
+
+DEFAULT_SEQ_LENGTH = 128
+
+
+@dataclass(frozen=True)
+class OpenData:
+    """The examples of one split, the objectives they serve and how they are cut.
+
+    ``store`` is None for static data, whose rows are finished.
+    """
+
+    data: DataDirectory
+    objectives: dict[str, Objective]
+    examples: DynamicExamples | StaticExamples
+    store: TokenStore | None
+    kind: SequenceKind
+    seq_length: int
+
+
+def choose_sequence_kind(asked: SequenceKind | None, objectives: dict[str, Objective]) -> SequenceKind:
+    """How documents are cut: as asked, else pairs where an objective needs them, else full sentences."""
+    needs_pairs = bool(relations_of(objectives))
+    kind: SequenceKind = asked or ("segment-pairs" if needs_pairs else "full-sentences")
+    if needs_pairs and kind != "segment-pairs":
+        names = " and ".join(name for name, objective in objectives.items() if objective.relations)
+        raise ConfigError(f"{names} needs pairs of segments, not {kind}", hint="leave --sequences out")
+    return kind
+
+
+def open_data(
+    path: Path,
+    chosen: dict[str, Settings],
+    *,
+    kind: SequenceKind | None,
+    seq_length: int | None,
+    seed: int | None,
+    short_sequence_probability: float = 0.1,
+    held_out: bool = False,
+) -> OpenData:
+    """Open the training documents, or the held-out ones with the data's own seed and objectives as evaluated.
+
+    Without a choice of objectives: those of static data, MLM otherwise. Raises ``ConfigError`` where what is asked
+    contradicts static data, ``DataError`` where the directory cannot be used.
+    """
+    data = DataDirectory.open(path)
+    split = "heldout" if held_out else "train"
+    if data.static:
+        return _open_static(data, split, chosen, kind, seq_length)
+    objectives = make_objectives(chosen) or make_default_objectives(["mlm"])
+    kind = choose_sequence_kind(kind, objectives)
+    seq_length = seq_length or DEFAULT_SEQ_LENGTH
+    if held_out:
+        objectives = {name: objective.for_evaluation() for name, objective in objectives.items()}
+    store = open_split(data, split)
+    examples = DynamicExamples(
+        store,
+        data.vocabulary,
+        objectives,
+        kind=kind,
+        seq_length=seq_length,
+        seed=data.seed if seed is None or held_out else seed,
+        short_sequence_probability=short_sequence_probability,
+    )
+    return OpenData(data, objectives, examples, store, kind, seq_length)
+
+
+def _open_static(
+    data: DataDirectory,
+    split: str,
+    chosen: dict[str, Settings],
+    kind: SequenceKind | None,
+    seq_length: int | None,
+) -> OpenData:
+    """Static rows: their objectives, length and cutting are settled."""
+    from bertcli.contracts.objective import OBJECTIVES
+
+    settled = {name: OBJECTIVES.load(name).Settings(**values) for name, values in data.config["objectives"].items()}
+    rebuild = "build the data again with `bertcli mask build --static`, or build them without --static"
+    if chosen and sorted(chosen) != sorted(settled):
+        raise ConfigError(
+            f"{data.path} is static and masked for {', '.join(sorted(settled))}; {', '.join(sorted(chosen))} was asked for",
+            hint=f"leave the objectives out, or {rebuild}",
+        )
+    if seq_length is not None and seq_length != data.seq_length:
+        raise ConfigError(
+            f"{data.path} is static with sequences of {data.seq_length}; {seq_length} was asked for",
+            hint=f"leave --seq-length out, or {rebuild}",
+        )
+    if kind is not None and kind != data.sequences:
+        raise ConfigError(
+            f"{data.path} is static with {data.sequences}; {kind} was asked for",
+            hint=f"leave --sequences out, or {rebuild}",
+        )
+    assert data.sequences is not None and data.seq_length is not None
+    examples = StaticExamples(data.path / split)
+    return OpenData(data, make_objectives(settled), examples, None, data.sequences, data.seq_length)

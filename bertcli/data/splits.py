@@ -1,0 +1,163 @@
+"""The splits of a labelled task: found, read, fitted, and a dev split made where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertcli.contracts.task import Examples, Table, Task
+from bertcli.core import fingerprints
+from bertcli.core.messages import notice
+from bertcli.data import tables
+from bertcli.errors import ConfigError, DataError, InputFileError
+
+DEV_SHARE = 0.1
+
+SplitFiles = Mapping[str, Sequence[Path]]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """All examples of a task; the first of several dev splits is the main one. ``sha256`` is that of what was read."""
+
+    task: Task
+    train: Examples
+    dev: tuple[Examples, ...]
+    test: tuple[Examples, ...]
+    sha256: str
+
+    def all(self) -> tuple[Examples, ...]:
+        """Every split."""
+        return (self.train, *self.dev, *self.test)
+
+
+def find_files(
+    *,
+    data: Sequence[Path],
+    given: SplitFiles,
+    names: Mapping[str, tuple[str, ...]],
+) -> dict[str, list[tuple[str, list[Path]]]]:
+    """The files of each split: those ``given`` by flag, else those of ``data``, a folder or files.
+
+    A split may have several parts that are scored apart (``dev_matched``, ``dev_mismatched``): a list of (name, files).
+    Raises ``InputFileError`` where a file is missing or nothing says which split it is.
+    """
+    found: dict[str, list[tuple[str, list[Path]]]] = {}
+    for path in data:
+        if path.is_dir():
+            for split, files in tables.find_splits(path, dict(names)).items():
+                found.setdefault(split, []).extend(files)
+        elif path.exists():
+            split = tables.split_of_file(path) or "train"
+            _add(found, split, path, names)
+        else:
+            raise InputFileError("no such file or directory", path=path, hint="--data takes a folder or files")
+    for split, paths in given.items():
+        if paths:
+            found[split] = []
+        for path in paths:
+            if not path.is_file():
+                raise InputFileError("no such file", path=path, hint=f"--{split} takes files")
+            _add(found, split, path, names)
+    if "train" not in found:
+        where = ", ".join(map(str, data))
+        raise InputFileError(
+            "there is no training split: no train.tsv, train.csv, train.jsonl or train.parquet",
+            path=where,
+            hint="name the files: --train FILE --dev FILE",
+        )
+    return found
+
+
+def _add(found: dict[str, list[tuple[str, list[Path]]]], split: str, path: Path, names: Mapping[str, tuple[str, ...]]) -> None:
+    """Files whose name is that of a part stay apart; others are joined to one split."""
+    parts = found.setdefault(split, [])
+    name = tables.stem(path) if len(names.get(split, ())) > 1 and tables.stem(path) in names[split] else split
+    for known, files in parts:
+        if known == name:
+            files.append(path)
+            return
+    parts.append((str(name), [path]))
+
+
+def read_splits(
+    task: Task, files: Mapping[str, Sequence[tuple[str, Sequence[Path]]]], *, limit: int | None, seed: int
+) -> Splits:
+    """Read files into splits."""
+    digests: dict[str, str] = {}
+    for parts in files.values():
+        for path in (path for _, paths in parts for path in paths):
+            if not path.is_file():
+                raise InputFileError("no such file", path=path)
+            digests[path.name] = fingerprints.of_file(path)
+    read = {
+        split: [(name, [task.read(path) for path in paths]) for name, paths in parts] for split, parts in files.items()
+    }
+    return make_splits(task, read, sha256=fingerprints.of_value(digests), limit=limit, seed=seed)
+
+
+def load_hub_splits(task: Task, hub: Any, names: Mapping[str, tuple[str, ...]], *, limit: int | None, seed: int) -> Splits:
+    """Splits from the Hub; ``hub`` says which data set, at which revision, and what its splits are called."""
+    read: dict[str, list[tuple[str, list[Table]]]] = {}
+    loaded = tables.load_from_hub(hub.dataset, hub.config, hub.revision)
+    for split, theirs in hub.splits.items():
+        read[split] = [
+            (ours, [tables.from_hub(loaded[their], f"{hub.dataset}/{hub.config}/{their}")])
+            for ours, their in zip(names[split], theirs, strict=True)
+            if their in loaded
+        ]
+    if not read.get("train"):
+        raise DataError(f"the data set {hub.dataset} has no training split", hint="give files by --data DIR")
+    sha256 = fingerprints.of_value([hub.dataset, hub.config, hub.revision])
+    return make_splits(task, read, sha256=sha256, limit=limit, seed=seed)
+
+
+def make_splits(
+    task: Task,
+    read: Mapping[str, Sequence[tuple[str, Sequence[Table]]]],
+    *,
+    sha256: str,
+    limit: int | None,
+    seed: int,
+) -> Splits:
+    """Examples of each split, the fitted task, and a dev split taken from the training split where none is given."""
+    (_, train_tables), = read["train"]
+    train = task.select(train_tables, "train", labelled=True)
+    fitted = task.fit(train)
+    dev = tuple(fitted.select(found, name, labelled=True) for name, found in read.get("dev", ()))
+    test = tuple(fitted.select(found, name, labelled=False) for name, found in read.get("test", ()))
+    if not dev:
+        train, held_out = tables.split_off(train, task.keys(train), share=DEV_SHARE, seed=seed)
+        dev = (held_out,)
+        notice(
+            f"no dev split: {len(held_out):,} of {len(train) + len(held_out):,} training examples become one, "
+            "chosen by the hash of their text"
+        )
+    if limit is not None:
+        notice(f"--limit {limit}: at most so many examples of every split are used")
+    return Splits(
+        fitted,
+        tables.sample(train, limit, seed=seed),
+        tuple(tables.sample(split, limit, seed=seed) for split in dev),
+        tuple(tables.sample(split, limit, seed=seed) for split in test),
+        sha256,
+    )
+
+
+def metric_suffix(name: str, main: str) -> str:
+    """What tells the metrics of a further split apart: ``dev_mismatched`` after ``dev_matched`` gives ``_mismatched``."""
+    return "" if name == main else "_" + name.partition("_")[2]
+
+
+def check_metrics(task: Task, thresholds: Mapping[str, float], suffixes: Sequence[str]) -> None:
+    """Refuse thresholds on metrics that will not be there."""
+    from bertcli.core.component_folder import did_you_mean
+
+    known = [f"{name}{suffix}" for suffix in suffixes for name in task.metrics]
+    for name in thresholds:
+        if name not in known:
+            near = did_you_mean(name, known)
+            start = f"did you mean {near!r}? " if near else ""
+            raise ConfigError(f"--fail-under {name}: there is no such metric here", hint=f"{start}known: {', '.join(known)}")

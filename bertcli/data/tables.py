@@ -1,0 +1,318 @@
+"""Labelled tables: tab- or comma-separated text, JSON lines, Parquet or a data set of the Hub, read into columns.
+
+Every row keeps the line on which it begins, so that a fault can be shown where it stands. Tab-separated files are read
+without quoting, as GLUE writes them; comma-separated files with it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import sys
+import unicodedata
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bertcli.contracts.task import Examples, Table
+from bertcli.core.component_folder import did_you_mean
+from bertcli.core.randomness import hash64
+from bertcli.errors import DataError, InputFileError
+from bertcli.text.corpus import COMPRESSED_SUFFIXES, open_binary
+
+SUFFIXES = (".tsv", ".csv", ".jsonl", ".parquet")
+SPLIT_NAMES = {"train": ("train",), "dev": ("dev", "validation", "valid", "val"), "test": ("test",)}
+
+Rows = Iterator[tuple[int, list[str]]]
+
+
+def table_format(path: Path) -> str | None:
+    """The suffix that says how a file is written, below a suffix of compression; None where it is not a table."""
+    name = path.name.lower()
+    for suffix in COMPRESSED_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
+
+
+def read_table(
+    path: Path, *, text_columns: Sequence[str] = (), header: Sequence[str] = (), skip_ragged: bool = False
+) -> tuple[Table, int]:
+    """The rows of a file by column, and the number of ragged rows that ``skip_ragged`` passed over.
+
+    ``header`` are the columns of files without a header line; a first row in which one of ``text_columns`` stands is
+    a header all the same. Raises ``InputFileError`` with file and line.
+    """
+    match table_format(path):
+        case ".jsonl":
+            return _from_json_lines(path), 0
+        case ".parquet":
+            return _from_parquet(path), 0
+        case ".tsv":
+            rows = _tab_separated(path)
+        case ".csv":
+            rows = _comma_separated(path)
+        case _:
+            raise InputFileError(
+                "not a table that can be read", path=path, hint=f"known suffixes: {', '.join(SUFFIXES)}, also compressed"
+            )
+    return _from_rows(path, rows, text_columns=text_columns, header=header, skip_ragged=skip_ragged)
+
+
+def find_splits(directory: Path, names: dict[str, tuple[str, ...]]) -> dict[str, list[tuple[str, list[Path]]]]:
+    """The files of a folder by split: ``train.tsv``, ``dev.csv.gz``, …; ``names`` are those of the parts of a split.
+
+    Raises ``InputFileError`` where two files claim one part.
+    """
+    found: dict[str, list[tuple[str, list[Path]]]] = {}
+    for split in SPLIT_NAMES:
+        for part in names.get(split, (split,)):
+            stems = SPLIT_NAMES[split] if part == split else (part,)
+            files = sorted(file for file in directory.iterdir() if stem(file) in stems)
+            if len(files) > 1:
+                listed = ", ".join(file.name for file in files)
+                raise InputFileError(
+                    f"several files could be the {part} split: {listed}", path=directory, hint=f"choose with --{split} FILE"
+                )
+            if files:
+                found.setdefault(split, []).append((part, files))
+    return found
+
+
+def stem(path: Path) -> str | None:
+    """The name of a table file without its suffixes; None where it is hidden or no table."""
+    suffix = table_format(path)
+    if suffix is None or path.name.startswith("."):
+        return None
+    return path.name[: path.name.lower().rindex(suffix)]
+
+
+def split_of_file(path: Path) -> str | None:
+    """The split that a file's name says: ``dev_matched.tsv`` is dev."""
+    start = (stem(path) or "").lower()
+    for split, names in SPLIT_NAMES.items():
+        if any(start == name or start.startswith((f"{name}_", f"{name}-", f"{name}.")) for name in names):
+            return split
+    return None
+
+
+def find_column(table: Table, wanted: Sequence[str], *, flag: str) -> str:
+    """The first of the ``wanted`` columns that the table has. Raises ``InputFileError`` naming those it has."""
+    for name in wanted:
+        if name in table.columns:
+            return name
+    near = next((near for name in wanted if (near := did_you_mean(name, table.columns))), None)
+    start = f"did you mean {near!r}? " if near else ""
+    raise InputFileError(
+        f"no column {' or '.join(map(repr, wanted))}",
+        path=table.path,
+        hint=f"{start}columns: {', '.join(map(repr, table.columns))}; choose with {flag}",
+    )
+
+
+def text_cell(table: Table, column: str, row: int) -> str:
+    """A cell that must hold text. Raises ``InputFileError`` with file and line where it does not."""
+    cell = table.columns[column][row]
+    if not isinstance(cell, str):
+        found = "nothing" if cell is None else f"a {type(cell).__name__}"
+        raise InputFileError(f"the column {column!r} holds {found} here, expected text", path=table.path, line=table.lines[row])
+    return cell
+
+
+def label_cell(table: Table, column: str, row: int) -> str:
+    """A label as it is written. Raises ``InputFileError`` with file and line where there is none."""
+    cell = table.columns[column][row]
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, str | int | float) and str(cell).strip():
+        return str(cell).strip()
+    found = "nothing" if cell is None or cell == "" else f"a {type(cell).__name__}"
+    raise InputFileError(
+        f"the column {column!r} holds {found} here, expected a label", path=table.path, line=table.lines[row]
+    )
+
+
+def from_hub(dataset: Any, name: str) -> Table:
+    """A split of a data set of the Hub; class labels become their names, -1 (hidden) becomes None."""
+    columns: dict[str, Sequence[Any]] = {}
+    for column, feature in dataset.features.items():
+        values = list(dataset[column])
+        if hasattr(feature, "int2str"):
+            values = [None if value is None or value < 0 else feature.int2str(int(value)) for value in values]
+        if column == "label" and all(value == -1 for value in values):
+            values = [None] * len(values)
+        columns[column] = values
+    return Table(name, columns, range(1, len(dataset) + 1))
+
+
+def split_off(examples: Examples, keys: Sequence[str], *, share: float, seed: int) -> tuple[Examples, Examples]:
+    """Examples in two parts, train and dev; those with equal keys stay together.
+
+    A key goes to dev where its hash is below ``share``, and never none of them. Raises ``InputFileError`` where there
+    are fewer than two keys.
+    """
+    hashes = np.asarray([_hash(key, seed) for key in keys], dtype=np.uint64)
+    if len(np.unique(hashes)) < 2:
+        raise InputFileError(
+            "a single text, from which no dev split can be made", path=examples.paths[0], hint="give one with --dev FILE"
+        )
+    bound = max(np.uint64(share * 2.0**64), hashes.min() + np.uint64(1))
+    held_out = hashes < min(bound, hashes.max())
+    return examples.take(np.flatnonzero(~held_out)), examples.take(np.flatnonzero(held_out), "dev")
+
+
+def sample(examples: Examples, limit: int | None, *, seed: int) -> Examples:
+    """At most ``limit`` examples, drawn by the hash of their number, in their order."""
+    if limit is None or len(examples) <= limit:
+        return examples
+    chosen = np.argsort(hash64(seed, "limit", np.arange(len(examples))), kind="stable")[:limit]
+    return examples.take(np.sort(chosen))
+
+
+def _hash(key: str, seed: int) -> int:
+    text = unicodedata.normalize("NFC", key).encode()
+    salt = (seed & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=salt).digest(), "little")
+
+
+def _from_rows(
+    path: Path, rows: Rows, *, text_columns: Sequence[str], header: Sequence[str], skip_ragged: bool
+) -> tuple[Table, int]:
+    first_line, first = next(rows, (0, []))
+    if not first:
+        raise InputFileError("the table is empty", path=path)
+    names = list(header)
+    lines: list[int] = []
+    kept: list[list[str]] = []
+    if not names or any(name in first for name in text_columns):
+        names = first
+    else:
+        rows = _again(first_line, first, rows)
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise InputFileError(f"the column {repeated!r} stands in the header twice", path=path, line=first_line)
+    ragged = 0
+    for line, cells in rows:
+        if len(cells) != len(names):
+            if not skip_ragged:
+                raise InputFileError(
+                    f"{len(cells)} cells in this row, {len(names)} columns in the header",
+                    path=path,
+                    line=line,
+                    hint=f"columns: {', '.join(map(repr, names))}",
+                )
+            ragged += 1
+            continue
+        lines.append(line)
+        kept.append(cells)
+    if not kept:
+        raise InputFileError("the table has a header and no rows", path=path)
+    return Table(str(path), dict(zip(names, map(list, zip(*kept, strict=True)), strict=True)), lines), ragged
+
+
+def _again(line: int, cells: list[str], rows: Rows) -> Rows:
+    yield line, cells
+    yield from rows
+
+
+def _tab_separated(path: Path) -> Rows:
+    for number, text in _text_lines(path):
+        stripped = text.rstrip("\r\n")
+        if stripped:
+            yield number, stripped.split("\t")
+
+
+def _comma_separated(path: Path) -> Rows:
+    csv.field_size_limit(sys.maxsize)
+    reader = csv.reader((text for _, text in _text_lines(path)), strict=True)
+    begins = 1
+    try:
+        for cells in reader:
+            if cells:
+                yield begins, cells
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise InputFileError(f"not valid CSV: {error}", path=path, line=begins) from error
+
+
+def _from_json_lines(path: Path) -> Table:
+    rows: list[dict[str, Any]] = []
+    lines: list[int] = []
+    for number, text in _text_lines(path):
+        if not text.strip():
+            continue
+        try:
+            row = json.loads(text)
+        except ValueError as error:
+            raise InputFileError(f"not a line of JSON: {error}", path=path, line=number) from error
+        if not isinstance(row, dict):
+            raise InputFileError(f"expected an object, got a {type(row).__name__}", path=path, line=number)
+        if "\\u" in text and _has_lone_surrogate(row):
+            raise InputFileError("half of a surrogate pair, which is no character", path=path, line=number)
+        rows.append(row)
+        lines.append(number)
+    if not rows:
+        raise InputFileError("the table is empty", path=path)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return Table(str(path), {name: [row.get(name) for row in rows] for name in names}, lines)
+
+
+def _has_lone_surrogate(row: dict[str, Any]) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _from_parquet(path: Path) -> Table:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputFileError(f"not a Parquet file: {reason}", path=path) from error
+    except OSError as error:
+        raise InputFileError(f"cannot be read: {error.strerror or error}", path=path) from error
+    if not len(table):
+        raise InputFileError("the table is empty", path=path)
+    return Table(str(path), {name: table[name].to_pylist() for name in table.column_names}, range(1, len(table) + 1))
+
+
+def _text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines as text, without the byte order mark of the first. Only ``\\n`` ends a line."""
+    with open_binary(path) as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                text = line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise InputFileError(
+                    f"not UTF-8: byte 0x{line[error.start]:02x} at position {error.start + 1} of the line",
+                    path=path,
+                    line=number,
+                    hint="convert the file with `iconv -t UTF-8`",
+                ) from error
+            yield number, text.removeprefix("\ufeff") if number == 1 else text
+
+
+def load_from_hub(dataset: str, config: str | None, revision: str | None) -> Any:
+    """A data set of the Hub by split, fetched at a fixed revision. ``HF_HUB_OFFLINE`` is honoured.
+
+    Raises ``DataError`` where it cannot be had.
+    """
+    import datasets
+
+    try:
+        return datasets.load_dataset(dataset, config, revision=revision)
+    except (OSError, ValueError) as error:
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise DataError(
+            f"the data set {dataset} cannot be had from the Hub: {reason}",
+            hint="give a folder with train.tsv and dev.tsv by --data DIR",
+        ) from error

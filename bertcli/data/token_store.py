@@ -1,0 +1,179 @@
+"""The token store: every document's pieces once, and where its sentences end; one store serves every objective.
+
+Positions are global: document ``d`` covers ``document_starts[d]`` to ``document_starts[d + 1]``, and ``sentence_ends``
+holds the (exclusive) end of every sentence in the same coordinates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.core.manifest import read_manifest
+from bertcli.data.arrow_files import ArrowSplitWriter, read_record_batches
+from bertcli.errors import DataError
+
+SequenceKind = Literal["segment-pairs", "full-sentences", "document-sentences"]
+"""How documents are cut into sequences; see ``data/sequences.py``."""
+
+MADE_BY = "bertcli mask build CORPUS"
+_TOKENS_PER_RECORD_BATCH = 1_000_000
+
+
+@dataclass(frozen=True)
+class DataDirectory:
+    """What the manifest of a data directory says."""
+
+    path: Path
+    static: bool
+    vocabulary: Vocabulary
+    seed: int
+    counts: dict[str, dict[str, int]]
+    config: dict[str, Any]
+    fingerprint: str
+    seq_length: int | None
+    """Static data: pieces in a row."""
+    sequences: SequenceKind | None
+    """Static data: how documents were cut."""
+
+    @classmethod
+    def open(cls, path: Path) -> DataDirectory:
+        """Read and check the manifest. Raises ``DataError``."""
+        manifest = read_manifest(path, kind="data", made_by=MADE_BY)
+        return cls(
+            path=path,
+            static=manifest["static"],
+            vocabulary=Vocabulary.from_dump(manifest["vocabulary"]),
+            seed=manifest["seed"],
+            counts=manifest["counts"],
+            config=manifest["config"],
+            fingerprint=manifest["fingerprint"],
+            seq_length=manifest["seq_length"],
+            sequences=manifest["sequences"],
+        )
+
+    @property
+    def vocabulary_directory(self) -> Path:
+        """The copy of the vocabulary that travels with the data."""
+        return self.path / "vocab"
+
+
+class TokenStoreWriter:
+    """Writes documents, each a list of sentences' ids, into one split; in constant memory."""
+
+    def __init__(self, directory: Path, vocabulary_size: int) -> None:
+        self._id_type = pa.uint16() if vocabulary_size <= 1 << 16 else pa.int32()
+        self._dtype = np.uint16 if vocabulary_size <= 1 << 16 else np.int32
+        schema = pa.schema([("input_ids", pa.list_(self._id_type)), ("sentence_ends", pa.list_(pa.int32()))])
+        self._split = ArrowSplitWriter(directory, schema)
+        self._sentences: list[NDArray[Any]] = []
+        self._sentences_per_document: list[int] = []
+        self._pending_tokens = 0
+        self.documents = 0
+        self.sentences = 0
+        self.tokens = 0
+
+    def add(self, sentences: Sequence[NDArray[np.int32]]) -> None:
+        """Append a document; sentences without pieces are left out, and so is a document without any."""
+        filled = [sentence for sentence in sentences if len(sentence)]
+        if not filled:
+            return
+        self._sentences += filled
+        self._sentences_per_document.append(len(filled))
+        tokens = sum(map(len, filled))
+        self._pending_tokens += tokens
+        self.documents += 1
+        self.sentences += len(filled)
+        self.tokens += tokens
+        if self._pending_tokens >= _TOKENS_PER_RECORD_BATCH:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is pending and the files that describe the split."""
+        self._flush()
+        with self._split:
+            pass
+
+    def counts(self) -> dict[str, int]:
+        """For the manifest."""
+        return {"documents": self.documents, "sentences": self.sentences, "tokens": self.tokens}
+
+    def _flush(self) -> None:
+        if not self._sentences_per_document:
+            return
+        lengths = np.fromiter(map(len, self._sentences), dtype=np.int64, count=len(self._sentences))
+        sentence_starts = np.concatenate([[0], np.cumsum(self._sentences_per_document)])
+        ends = np.cumsum(lengths)
+        document_starts = np.concatenate([[0], ends[sentence_starts[1:] - 1]])
+        in_document = ends - np.repeat(document_starts[:-1], self._sentences_per_document)
+        ids = np.concatenate(self._sentences).astype(self._dtype)
+        self._split.write(
+            {
+                "input_ids": _lists(document_starts, pa.array(ids, self._id_type)),
+                "sentence_ends": _lists(sentence_starts, pa.array(in_document, pa.int32())),
+            }
+        )
+        self._sentences, self._sentences_per_document, self._pending_tokens = [], [], 0
+
+
+def _lists(offsets: NDArray[np.int64], values: pa.Array) -> pa.ListArray:
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
+
+
+class TokenStore:
+    """Reads one split of a token store through a memory map."""
+
+    def __init__(self, directory: Path) -> None:
+        self._chunks: list[NDArray[Any]] = []
+        token_counts: list[NDArray[np.int64]] = []
+        sentence_counts: list[NDArray[np.int64]] = []
+        ends: list[NDArray[np.int64]] = []
+        for batch in read_record_batches(directory):
+            if batch.num_rows == 0:
+                continue
+            ids, sentence_ends = batch.column("input_ids"), batch.column("sentence_ends")
+            self._chunks.append(ids.flatten().to_numpy(zero_copy_only=True))
+            token_counts.append(np.diff(ids.offsets.to_numpy()).astype(np.int64))
+            sentence_counts.append(np.diff(sentence_ends.offsets.to_numpy()).astype(np.int64))
+            ends.append(sentence_ends.flatten().to_numpy().astype(np.int64))
+        self._chunk_starts = np.concatenate([[0], np.cumsum([len(chunk) for chunk in self._chunks])]).astype(np.int64)
+        self.document_starts = _starts(token_counts)
+        self.sentence_starts = _starts(sentence_counts)
+        """Index of every document's first sentence, and the number of sentences at the end."""
+        in_document = np.concatenate(ends) if ends else np.zeros(0, np.int64)
+        self.sentence_ends = in_document + np.repeat(self.document_starts[:-1], np.diff(self.sentence_starts))
+
+    @property
+    def documents(self) -> int:
+        """The number of documents."""
+        return len(self.document_starts) - 1
+
+    @property
+    def tokens(self) -> int:
+        """The number of pieces."""
+        return int(self.document_starts[-1])
+
+    def read(self, start: int, end: int) -> NDArray[Any]:
+        """The pieces from ``start`` to ``end``, which lie in one document; a view, not a copy."""
+        chunk = int(np.searchsorted(self._chunk_starts, start, side="right")) - 1
+        offset = int(self._chunk_starts[chunk])
+        return self._chunks[chunk][start - offset : end - offset]
+
+
+def _starts(counts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    flat = np.concatenate(counts) if counts else np.zeros(0, np.int64)
+    return np.concatenate([[0], np.cumsum(flat)]).astype(np.int64)
+
+
+def open_split(data: DataDirectory, split: str) -> TokenStore:
+    """The ``train`` or ``heldout`` documents of a dynamic store."""
+    if not (data.path / split).is_dir():
+        raise DataError(f"there is no {split} split", path=data.path, hint=f"build it again with `{MADE_BY}`")
+    return TokenStore(data.path / split)

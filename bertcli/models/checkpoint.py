@@ -1,0 +1,182 @@
+"""Model directories in transformers' format: opened with clear errors, saved with a note of what was trained.
+
+``bertcli.json`` beside the weights names the groups of parameters that were trained (``encoder``, ``pooler``,
+``language_model``, ``pair``, …), so that nobody takes features from a pooler that only ever held random numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bertcli import __version__
+from bertcli.contracts.architecture import ARCHITECTURES, LoadedModel
+from bertcli.core import atomic
+from bertcli.core.chatter import quiet_transformers
+from bertcli.core.component_folder import did_you_mean
+from bertcli.core.hub import local_directory
+from bertcli.errors import BertcliError, ModelError
+
+RECORD_NAME = "bertcli.json"
+
+_CONFIG_FILES = ("config.json", RECORD_NAME)
+_SAFE_WEIGHTS = ("model*.safetensors", "model.safetensors.index.json")
+_PICKLED_WEIGHTS = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
+_HINT = "give a directory with config.json and model.safetensors, or a Hub id such as google-bert/bert-base-uncased"
+
+
+def open_model(where: str, *, pooled: bool) -> tuple[Any, LoadedModel]:
+    """The architecture and the parts of a checkpoint in a directory or on the Hub.
+
+    A parameter of the encoder that the checkpoint lacks is an error; a pooler that it lacks starts fresh and stands in
+    ``missing``. Raises ``ModelError``.
+    """
+    directory = model_directory(where)
+    architecture = architecture_of(read_config(directory), directory / "config.json")
+    _check_weights(directory)
+    try:
+        loaded = architecture.load(directory, pooled=pooled)
+    except BertcliError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a broken file makes transformers raise is the file's fault
+        raise ModelError(
+            f"the checkpoint does not open: {_first_line(error)}",
+            path=directory,
+            hint="fetch or copy it again; config.json and the weights must come from the same model",
+        ) from error
+    _refuse_missing(directory, loaded)
+    return architecture, loaded
+
+
+def model_directory(where: str) -> Path:
+    """The local directory behind ``where``; from the Hub safetensors, and pickled weights only where these are all."""
+    directory = local_directory(where, patterns=_CONFIG_FILES + _SAFE_WEIGHTS, hint=_HINT)
+    if not Path(where).is_dir() and not _weights(directory, _SAFE_WEIGHTS):
+        directory = local_directory(where, patterns=_CONFIG_FILES + _PICKLED_WEIGHTS, hint=_HINT)
+    return directory
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """``config.json`` of a model directory. Raises ``ModelError`` where there is none or it is not JSON."""
+    path = directory / "config.json"
+    if not path.is_file():
+        raise ModelError("no config.json in it: not a model directory", path=directory, hint=_HINT)
+    return read_config_file(path)
+
+
+def read_config_file(path: Path) -> dict[str, Any]:
+    """A ``config.json`` by itself."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"not readable as JSON: {error}", path=path, hint="fetch or copy the model again") from error
+    if not isinstance(values, dict):
+        raise ModelError("expected a JSON object", path=path, hint="fetch or copy the model again")
+    return values
+
+
+def architecture_of(config: dict[str, Any], path: Path) -> Any:
+    """The architecture that a configuration's ``model_type`` names. Raises ``ModelError`` with the nearest name."""
+    known = {architecture.model_type: architecture for architecture in map(ARCHITECTURES.load, ARCHITECTURES.names())}
+    model_type = config.get("model_type")
+    if model_type is None:
+        raise ModelError(
+            "it does not say its model_type", path=path, hint=f'add "model_type", one of: {", ".join(sorted(known))}'
+        )
+    if model_type not in known:
+        near = did_you_mean(str(model_type), known)
+        start = f"did you mean {near!r}? " if near else ""
+        raise ModelError(f"unknown model_type {model_type!r}", path=path, hint=f"{start}known: {', '.join(sorted(known))}")
+    return known[model_type]
+
+
+def save_model(path: Path, model: Any, *, trained: Sequence[str], tokenizer: Any) -> None:
+    """Write an assembled model, its tokenizer and the record of what was trained; whole or not at all.
+
+    What stood at ``path`` is replaced. ``tokenizer`` has ``save(directory)``.
+    """
+    with atomic.new_directory(path, overwrite=True) as partial:
+        with quiet_transformers():
+            model.save_pretrained(partial)
+        tokenizer.save(partial)
+        atomic.write_json(partial / RECORD_NAME, {"bertcli": __version__, "trained": sorted(set(trained))})
+
+
+def trained_parts(directory: Path) -> frozenset[str] | None:
+    """The groups of parameters that were trained, as recorded; None for a checkpoint without a record."""
+    path = directory / RECORD_NAME
+    if not path.is_file():
+        return None
+    try:
+        return frozenset(json.loads(path.read_text("utf-8"))["trained"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError("not a record of bertcli's", path=path, hint="remove the file, or copy the model again") from error
+
+
+def pooler_is_trained(directory: Path) -> bool | None:
+    """Whether the pooled vector means anything: as recorded, otherwise whether the weights hold a pooler at all.
+
+    None where neither can be known.
+    """
+    trained = trained_parts(directory)
+    if trained is not None:
+        return "pooler" in trained
+    names = weight_names(directory)
+    return None if names is None else any("pooler.dense" in name for name in names)
+
+
+def weight_names(directory: Path) -> frozenset[str] | None:
+    """The names of the parameters in a directory's weights, read without the weights; None where that fails."""
+    names: set[str] = set()
+    files = _weights(directory, _SAFE_WEIGHTS) or _weights(directory, _PICKLED_WEIGHTS)
+    try:
+        for file in files:
+            names.update(_names_in(file))
+    except Exception:  # noqa: BLE001 - a broken file is reported by whoever opens the weights
+        return None
+    return frozenset(names) if files else None
+
+
+def _names_in(file: Path) -> Iterable[str]:
+    if file.suffix == ".safetensors":
+        from safetensors import safe_open
+
+        with safe_open(file, framework="numpy") as tensors:
+            return list(tensors.keys())
+    import torch
+
+    mapped = zipfile.is_zipfile(file)  # torch's form before 1.6 is no zip file and cannot be memory-mapped
+    return list(torch.load(file, map_location="meta", weights_only=True, mmap=mapped))
+
+
+def _weights(directory: Path, patterns: tuple[str, ...]) -> list[Path]:
+    return sorted(file for pattern in patterns for file in directory.glob(pattern) if file.suffix != ".json")
+
+
+def _check_weights(directory: Path) -> None:
+    if _weights(directory, _SAFE_WEIGHTS + _PICKLED_WEIGHTS):
+        return
+    others = [file.name for suffix in ("*.h5", "*.msgpack", "*.ckpt*") for file in directory.glob(suffix)]
+    found = f"; {others[0]} is of another framework" if others else ""
+    raise ModelError(f"no weights in it{found}", path=directory, hint="expected model.safetensors or pytorch_model.bin")
+
+
+def _refuse_missing(directory: Path, loaded: LoadedModel) -> None:
+    missing = [name for name in loaded.missing if ".pooler." not in name]
+    if not missing:
+        return
+    shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+    unused = f"; it has {', '.join(loaded.unused[:2])} …, which nothing here reads" if loaded.unused else ""
+    raise ModelError(
+        f"the checkpoint lacks parameters of the encoder: {shown}{unused}",
+        path=directory,
+        hint="config.json and the weights are of different models; take both from the same place",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

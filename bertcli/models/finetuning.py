@@ -1,0 +1,100 @@
+"""Encoder and task head together: the module that is trained when there are labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from bertcli.contracts.batch import Batch
+from bertcli.contracts.loss import Loss
+from bertcli.contracts.task import LOSS_NAME, Task
+
+
+class FinetuningModel(nn.Module):
+    """Holds the encoder and a fresh head for the task, whose weights come from torch's generator."""
+
+    def __init__(self, architecture: Any, encoder: nn.Module, task: Task) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.encoder = encoder
+        self.head = architecture.head(task.head, encoder, outputs=task.outputs)
+        self.task = task
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The factor of the task's loss."""
+        return {LOSS_NAME: 1.0}
+
+    def forward(self, batch: Batch) -> dict[str, Loss]:
+        """The task's loss."""
+        return {LOSS_NAME: self.task.loss(self.logits(batch), batch)}
+
+    def logits(self, batch: Batch) -> torch.Tensor:
+        """The head's outputs, (items, outputs) or (items, seq, outputs)."""
+        return self.task.logits(self.head, self.encoder(batch))
+
+    def assembled(self) -> Any:
+        """transformers' model made of these parts, sharing their parameters, for saving."""
+        for name, value in self.task.model_facts().items():
+            setattr(self.encoder.config, name, value)
+        labels = tuple(self.task.model_facts().get("id2label", {}).values())
+        return self.architecture.assemble(self.encoder, {self.task.head: self.head}, labels=labels)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The logits of every item of a split, in order and without padding; the mean loss where there are labels."""
+
+    logits: list[NDArray[np.float32]]
+    loss: float | None
+
+
+@torch.inference_mode()
+def predict(
+    model: FinetuningModel, batches: Iterable[tuple[NDArray[np.int64], Batch]], *, items: int, device: torch.device
+) -> Outputs:
+    """Run a split through the model in evaluation mode; leaves the model's mode as it was."""
+    training = model.training
+    model.eval()
+    found: list[NDArray[np.float32] | None] = [None] * items
+    total, count = 0.0, 0
+    for numbers, batch in batches:
+        moved = batch.to(device)
+        logits = model.logits(moved)
+        if "labels" in batch.columns or "start_positions" in batch.columns:
+            loss = model.task.loss(logits, moved)
+            total, count = total + float(loss.total), count + loss.count
+        for number, row in zip(numbers.tolist(), _trimmed(logits, moved, model.task), strict=True):
+            found[number] = row
+    model.train(training)
+    return Outputs([row for row in found if row is not None], total / count if count else None)
+
+
+def _trimmed(logits: torch.Tensor, batch: Batch, task: Task) -> Sequence[NDArray[np.float32]]:
+    rows: NDArray[np.float32] = logits.float().cpu().numpy()
+    mask = batch.get("attention_mask")
+    if not task.per_token or mask is None:
+        return list(rows)
+    lengths = mask.sum(dim=1).tolist()
+    return [row[:length] for row, length in zip(rows, lengths, strict=True)]
+
+
+def restart_pooler(encoder: nn.Module, *, spread: float) -> bool:
+    """Give the pooler fresh weights from torch's generator; whether there is one."""
+    linears = [
+        layer
+        for name, module in encoder.named_modules()
+        if name.rpartition(".")[2] == "pooler"
+        for layer in module.modules()
+        if isinstance(layer, nn.Linear)
+    ]
+    for layer in linears:
+        nn.init.normal_(layer.weight, std=spread)
+        nn.init.zeros_(layer.bias)
+    return bool(linears)

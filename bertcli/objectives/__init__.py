@@ -1,0 +1,1 @@
+"""One file per self-supervised signal: its data half and its model half together."""

@@ -1,0 +1,155 @@
+"""Masked language model: predict the pieces that were hidden.
+
+Source
+    Devlin et al. 2019, section 3.1 and appendix A.1; drawn anew in every epoch as in Liu et al. 2019, section 4.1.
+Reads
+    ``input_ids``, ``special_tokens_mask``.
+Writes
+    ``input_ids`` (batch, seq) with pieces replaced, ``labels`` (batch, seq) with ``-100`` where nothing is predicted.
+Loss
+    Cross-entropy over the vocabulary at the chosen positions.
+Differs
+    Exactly max(1, round(probability · n)) of a sequence's n ordinary pieces are chosen, those with the smallest hashes;
+    random pieces are never specials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from bertcli.contracts.audit import Check, binomial, exact
+from bertcli.contracts.batch import IGNORED, Batch, Columns
+from bertcli.contracts.objective import Corruption, Encode
+from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.core.randomness import below, hash64, uniform
+from bertcli.core.settings import Settings, Share
+
+if TYPE_CHECKING:
+    from bertcli.contracts.loss import Loss
+
+__all__ = ["MaskedLanguageModel"]
+
+EVALUATION_PROBABILITY = 0.15
+"""Evaluation always masks this share, so that runs compare."""
+
+
+class MaskedLanguageModelSettings(Settings):
+    """How much is masked, and how."""
+
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """Factor on the loss."""
+    probability: Annotated[Share, Field(gt=0, lt=1)] = 0.15
+    """Share of a sequence's ordinary pieces that are predicted."""
+    mask_share: Annotated[Share, Field(ge=0, le=1)] = 0.8
+    """Share of the predicted pieces that become [MASK]."""
+    random_share: Annotated[Share, Field(ge=0, le=1)] = 0.1
+    """Share of the predicted pieces that become a random piece; the rest stay as they are."""
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> MaskedLanguageModelSettings:
+        if self.mask_share + self.random_share > 1 + 1e-9:
+            raise ValueError("mask_share and random_share together exceed 1")
+        return self
+
+
+class MaskedLanguageModel:
+    """Predict the pieces that were hidden."""
+
+    Settings = MaskedLanguageModelSettings
+    writes: ClassVar[frozenset[str]] = frozenset({"input_ids", "labels"})
+    needs: ClassVar[frozenset[str]] = frozenset()
+    encoders: ClassVar[tuple[str, ...]] = ("main",)
+    heads: ClassVar[tuple[str, ...]] = ("language_model",)
+    relations: ClassVar[tuple[str, ...]] = ()
+    label_column: ClassVar[str | None] = None
+
+    def __init__(self, settings: MaskedLanguageModelSettings) -> None:
+        self.settings = settings
+
+    def for_evaluation(self) -> MaskedLanguageModel:
+        """The same objective at 15 %."""
+        return MaskedLanguageModel(self.settings.model_copy(update={"probability": EVALUATION_PROBABILITY}))
+
+    def corrupt(self, columns: Columns, corruption: Corruption) -> Columns:
+        """Choose positions, and replace 80 % by [MASK], 10 % by a random piece, 10 % by themselves."""
+        input_ids = columns["input_ids"]
+        counters = (corruption.epoch, columns["example_ids"][:, None], np.arange(input_ids.shape[1])[None, :])
+        chosen = self._choose(columns["special_tokens_mask"] == 0, hash64(corruption.seed, "mlm: choose", *counters))
+        rows, positions = np.nonzero(chosen)
+        at = (corruption.epoch, columns["example_ids"][rows], positions)
+        action = uniform(hash64(corruption.seed, "mlm: action", *at))
+        ordinary = corruption.vocabulary.ordinary_ids()
+        random_ids = ordinary[below(hash64(corruption.seed, "mlm: random piece", *at), len(ordinary))]
+        masked, replaced = self.settings.mask_share, self.settings.mask_share + self.settings.random_share
+        original = input_ids[rows, positions]
+        corrupted = input_ids.copy()
+        corrupted[rows, positions] = np.select(
+            [action < masked, action < replaced], [corruption.vocabulary.mask_id, random_ids], original
+        )
+        return {"input_ids": corrupted, "labels": np.where(chosen, input_ids, IGNORED)}
+
+    def _choose(self, maskable: NDArray[np.bool_], draws: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """The max(1, round(probability · n)) maskable positions of each row with the smallest draws."""
+        counts = maskable.sum(axis=1)
+        wanted = np.minimum(np.maximum(1, np.rint(self.settings.probability * counts)), counts).astype(np.int64)
+        draws = np.where(maskable, draws, np.uint64(0xFFFFFFFFFFFFFFFF))
+        ordered = np.sort(draws, axis=1)
+        bound = np.take_along_axis(ordered, np.maximum(wanted - 1, 0)[:, None], axis=1)
+        chosen: NDArray[np.bool_] = maskable & (draws <= bound) & (wanted > 0)[:, None]
+        return chosen
+
+    def count(self, columns: Columns) -> int:
+        """Predicted positions."""
+        return int((columns["labels"] != IGNORED).sum())
+
+    def targets(self, columns: Columns) -> NDArray[np.bool_]:
+        """Positions (batch, seq) whose hidden states the loss reads."""
+        read: NDArray[np.bool_] = columns["labels"] != IGNORED
+        return read
+
+    def loss(self, heads: Mapping[str, Any], encode: Encode, batch: Batch) -> Loss:
+        """Cross-entropy at the predicted positions; logits are computed nowhere else."""
+        from bertcli.contracts.loss import vocabulary_cross_entropy
+
+        hidden = encode("main", batch).streams["targets"].flatten(0, 1)
+        labels = batch["labels"].gather(1, batch["target_positions"]).flatten()
+        read = batch["mlm:targets"]
+        return vocabulary_cross_entropy(
+            heads["language_model"], hidden.index_select(0, read), labels.index_select(0, read)
+        )
+
+    def audit(self, clean: Columns, finished: Columns, vocabulary: Vocabulary) -> list[Check]:
+        """Exact counts per sequence, 80/10/10 within binomial bounds, no special ever predicted."""
+        labels, corrupted, original = finished["labels"], finished["input_ids"], clean["input_ids"]
+        predicted = labels != IGNORED
+        maskable = clean["special_tokens_mask"] == 0
+        counts = maskable.sum(axis=1)
+        wanted = np.minimum(np.maximum(1, np.rint(self.settings.probability * counts)), counts)
+        total = int(predicted.sum())
+        is_mask = predicted & (corrupted == vocabulary.mask_id)
+        changed = predicted & (corrupted != original) & ~is_mask
+        # A random piece is the original one once in |V| draws.
+        ordinary = len(vocabulary.ordinary_ids())
+        random_share = self.settings.random_share * (1 - 1 / ordinary)
+        kept_share = 1 - self.settings.mask_share - random_share
+        expected_rate = float(wanted.sum() / max(1, counts.sum()))
+        return [
+            exact("mlm: share of pieces predicted", total / max(1, int(counts.sum())), expected_rate),
+            exact("mlm: sequences with a wrong number of predictions", float((predicted.sum(axis=1) != wanted).sum()), 0),
+            exact("mlm: specials or padding predicted", float((predicted & ~maskable).sum()), 0),
+            exact("mlm: labels that are not the original piece", float((labels != original)[predicted].sum()), 0),
+            exact("mlm: pieces changed but not predicted", float(((corrupted != original) & ~predicted).sum()), 0),
+            exact("mlm: specials drawn as random pieces", _specials_drawn(corrupted, changed, vocabulary), 0),
+            binomial("mlm: predicted pieces that became [MASK]", int(is_mask.sum()), total, self.settings.mask_share),
+            binomial("mlm: predicted pieces that became another piece", int(changed.sum()), total, random_share),
+            binomial("mlm: predicted pieces kept", total - int(is_mask.sum()) - int(changed.sum()), total, kept_share),
+        ]
+
+
+def _specials_drawn(corrupted: NDArray[Any], changed: NDArray[np.bool_], vocabulary: Vocabulary) -> float:
+    return float(np.isin(corrupted[changed], vocabulary.special_ids).sum())

@@ -1,0 +1,1 @@
+"""One plain function per command, from a frozen configuration to a frozen report."""

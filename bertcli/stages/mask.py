@@ -1,0 +1,290 @@
+"""Pretraining data: building them, showing them, auditing them."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bertcli.config.mask import MaskAudit, MaskBuild, MaskShow, MaskView
+from bertcli.contracts.audit import Check
+from bertcli.contracts.batch import IGNORED, Columns
+from bertcli.contracts.objective import Objective, make_objectives
+from bertcli.core import fingerprints
+from bertcli.core.atomic import check_output_dir, new_directory
+from bertcli.core.manifest import write_manifest
+from bertcli.core.messages import notice, progress
+from bertcli.data.arrow_files import write_split_names
+from bertcli.data.audit import audit_dynamic, audit_static, tokens_covered
+from bertcli.data.building import SPLITS, StoreCounts, write_static_rows, write_token_stores
+from bertcli.data.examples import DynamicExamples, StaticExamples
+from bertcli.data.held_out import SMALLEST_CORPUS
+from bertcli.data.opening import DEFAULT_SEQ_LENGTH, OpenData, choose_sequence_kind, open_data
+from bertcli.data.token_store import SequenceKind, TokenStore
+from bertcli.errors import ConfigError, InputFileError
+from bertcli.text import corpus
+from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+
+@dataclass(frozen=True)
+class MaskReport:
+    """What ``mask build`` wrote."""
+
+    directory: str
+    static: bool
+    documents: int
+    heldout_documents: int
+    sentences: int
+    tokens: int
+    rows: int | None
+    tokens_used: float | None
+    unknown_rate: float
+    bytes_on_disk: int
+    elapsed_seconds: float
+
+
+@dataclass(frozen=True)
+class ShownPiece:
+    """One piece of a shown example; ``fate`` is plain, special, masked, replaced or kept."""
+
+    text: str
+    fate: str
+    original: str
+
+
+@dataclass(frozen=True)
+class ShownExample:
+    """One example, piece by piece, and its sequence-level labels in words."""
+
+    number: int
+    pieces: list[ShownPiece]
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """Every check of an audit."""
+
+    data: str
+    objectives: list[str]
+    checks: list[Check]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check holds."""
+        return all(check.ok for check in self.checks)
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "data": self.data,
+            "objectives": self.objectives,
+            "ok": self.ok,
+            "checks": [check.dump() for check in self.checks],
+        }
+
+
+def build_masks(config: MaskBuild) -> MaskReport:
+    """Text to a data directory. Raises a ``UserError`` before any work where the input cannot be used."""
+    started_at = time.monotonic()
+    check_output_dir(config.output, overwrite=config.overwrite)
+    objectives = make_objectives(config.objectives.chosen())
+    if objectives and not config.static:
+        raise ConfigError(
+            f"--{' --'.join(objectives)} only matter with --static",
+            hint="a token store serves every objective; say them to `bertcli pretrain`, or add --static",
+        )
+    if config.static and not objectives:
+        raise ConfigError("--static needs the objectives to mask for", hint="for example --static --mlm --nsp")
+    kind = choose_sequence_kind(config.sequences, objectives)
+    tokenizer = load_tokenizer(config.vocab)
+    tokenizer.check_casing()
+    files = corpus.find_files(config.corpus)
+    with new_directory(config.output, overwrite=config.overwrite) as directory:
+        stores = directory / "stores" if config.static else directory
+        with progress("encoding", None, "characters") as bar:
+            documents = corpus.read_documents(
+                files,
+                documents=config.documents,
+                text_column=config.text_column,
+                group_column=config.group_column,
+                errors=config.errors,
+                limit=config.limit,
+            )
+            counts = write_token_stores(stores, documents, tokenizer, held_out=config.held_out, progress=bar)
+        _tell_counts(counts)
+        rows = used = None
+        if config.static:
+            rows, used = _write_static(directory, stores, config, objectives, kind, tokenizer)
+            shutil.rmtree(stores)
+        write_split_names(directory, list(SPLITS))
+        tokenizer.save(directory / "vocab")
+        facts = {
+            "static": config.static,
+            "vocabulary": tokenizer.vocabulary.dump(),
+            "seed": config.seed,
+            "counts": counts.splits,
+            "corpus": corpus.fingerprint(files),
+            "seq_length": (config.seq_length or DEFAULT_SEQ_LENGTH) if config.static else None,
+            "sequences": kind if config.static else None,
+        }
+        write_manifest(
+            directory,
+            kind="data",
+            command="mask build",
+            config=config.dump(),
+            fingerprint=fingerprints.of_value(facts | {"objectives": config.objectives.dump()}),
+            **facts,
+        )
+    train, held_out = counts.splits["train"], counts.splits["heldout"]
+    return MaskReport(
+        directory=str(config.output),
+        static=config.static,
+        documents=train["documents"],
+        heldout_documents=held_out["documents"],
+        sentences=train["sentences"],
+        tokens=train["tokens"],
+        rows=rows,
+        tokens_used=used,
+        unknown_rate=counts.unknown_rate,
+        bytes_on_disk=sum(file.stat().st_size for file in config.output.rglob("*") if file.is_file()),
+        elapsed_seconds=time.monotonic() - started_at,
+    )
+
+
+def _tell_counts(counts: StoreCounts) -> None:
+    train, held_out = counts.splits["train"]["documents"], counts.splits["heldout"]["documents"]
+    if not train:
+        raise InputFileError("no document of the corpus has any text", hint="look at the corpus, or at --text-column")
+    if not held_out:
+        why = f"below {SMALLEST_CORPUS} documents" if train < SMALLEST_CORPUS else "as asked"
+        notice(f"no document is held out ({why}), so there will be no evaluation")
+    if counts.unknown_rate > 0.01:
+        notice(f"{counts.unknown_rate:.1%} of the pieces are [UNK]: does the vocabulary fit this text?")
+
+
+def _write_static(
+    directory: Path,
+    stores: Path,
+    config: MaskBuild,
+    objectives: dict[str, Objective],
+    kind: SequenceKind,
+    tokenizer: Tokenizer,
+) -> tuple[int, float]:
+    """Finished rows of both splits; returns the training rows and the share of the tokens in the first copy."""
+    seq_length = config.seq_length or DEFAULT_SEQ_LENGTH
+    columns = {column for objective in objectives.values() for column in objective.writes} - {"input_ids"}
+    rows, used = 0, 0.0
+    for split in SPLITS:
+        store = TokenStore(stores / split)
+        chosen = objectives
+        if split == "heldout":
+            chosen = {name: objective.for_evaluation() for name, objective in objectives.items()}
+        examples = DynamicExamples(
+            store,
+            tokenizer.vocabulary,
+            chosen,
+            kind=kind,
+            seq_length=seq_length,
+            seed=config.seed,
+            short_sequence_probability=config.short_sequence_probability,
+        )
+        copies = config.duplicates if split == "train" else 1
+        if split == "heldout" and store.documents < 2:
+            copies = 0  # a random next segment needs a second document
+        with progress(f"writing {split}", None, "rows") as bar:
+            written = write_static_rows(
+                directory / split,
+                examples,
+                tokenizer.vocabulary,
+                seq_length=seq_length,
+                copies=copies,
+                label_columns=tuple(sorted(columns)),
+                progress=bar,
+            )
+        if split == "train":
+            rows, used = written, tokens_covered(store, examples.plan(0))
+    return rows, used
+
+
+def show_masks(config: MaskShow) -> list[ShownExample]:
+    """The first examples of an epoch, piece by piece."""
+    opened = _open(config)
+    tokenizer = load_tokenizer(str(opened.data.vocabulary_directory))
+    numbers = np.arange(min(config.limit, opened.examples.count(config.epoch)))
+    if isinstance(opened.examples, DynamicExamples):
+        original = opened.examples.clean(config.epoch, numbers)["input_ids"]
+        finished = opened.examples.columns(config.epoch, numbers)
+    else:
+        finished = opened.examples.columns(config.epoch, numbers)
+        original = finished["input_ids"]
+        if "labels" in finished:
+            original = np.where(finished["labels"] != IGNORED, finished["labels"], original)
+    special = np.isin(original, opened.data.vocabulary.special_ids)
+    predicted = finished["labels"] != IGNORED if "labels" in finished else np.zeros_like(special)
+    shown = []
+    for row in range(len(numbers)):
+        length = int(finished["attention_mask"][row].sum())
+        before = tokenizer.pieces(original[row, :length])
+        after = tokenizer.pieces(finished["input_ids"][row, :length])
+        pieces = [
+            ShownPiece(new, _fate(is_special, is_predicted, new != old, new == mask), old)
+            for new, old, is_special, is_predicted, mask in zip(
+                after,
+                before,
+                special[row, :length].tolist(),
+                predicted[row, :length].tolist(),
+                [tokenizer.piece(opened.data.vocabulary.mask_id)] * length,
+                strict=True,
+            )
+        ]
+        shown.append(ShownExample(row, pieces, _labels_in_words(opened, finished, row)))
+    return shown
+
+
+def _fate(special: bool, predicted: bool, changed: bool, is_mask: bool) -> str:
+    if not predicted:
+        return "special" if special else "plain"
+    if is_mask:
+        return "masked"
+    return "replaced" if changed else "kept"
+
+
+def _labels_in_words(opened: OpenData, finished: Columns, row: int) -> dict[str, str]:
+    return {
+        objective.label_column: objective.relations[int(finished[objective.label_column][row])]
+        for objective in opened.objectives.values()
+        if objective.label_column is not None
+    }
+
+
+def audit_masks(config: MaskAudit) -> AuditReport:
+    """Every check of every objective on examples of one epoch."""
+    opened = _open(config)
+    if isinstance(opened.examples, StaticExamples):
+        checks = audit_static(opened.examples, opened.objectives, opened.data.vocabulary, limit=config.limit)
+    else:
+        assert opened.store is not None
+        checks = audit_dynamic(
+            opened.store,
+            opened.examples,
+            opened.objectives,
+            opened.data.vocabulary,
+            epoch=config.epoch,
+            limit=config.limit,
+        )
+    return AuditReport(str(config.data), list(opened.objectives), checks)
+
+
+def _open(config: MaskView) -> OpenData:
+    return open_data(
+        config.data,
+        config.objectives.chosen(),
+        kind=config.sequences,
+        seq_length=config.seq_length,
+        seed=config.seed,
+        short_sequence_probability=config.short_sequence_probability,
+    )

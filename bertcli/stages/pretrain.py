@@ -1,0 +1,504 @@
+"""Pretraining: data and an architecture to a pretrained encoder."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+
+from bertcli.config.pretrain import Pretrain
+from bertcli.contracts.architecture import ARCHITECTURES, find_size
+from bertcli.contracts.batch import IGNORED, Batch, StepBatches
+from bertcli.core.messages import notice, progress
+from bertcli.data.batches import Cursor, batch_stream, evaluation_batches
+from bertcli.data.examples import LimitedExamples
+from bertcli.data.opening import OpenData, open_data
+from bertcli.errors import ConfigError, InterruptedRunError, ModelError, VocabularyError
+from bertcli.models.checkpoint import open_model, save_model
+from bertcli.models.pretraining import PretrainingModel, check_objectives, reads_pooled
+from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+from bertcli.training.accelerators import make_accelerator, peak_memory_bytes
+from bertcli.training.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint, save_checkpoint
+from bertcli.training.devices import choose_device, choose_precision, set_threads
+from bertcli.training.evaluation import evaluate
+from bertcli.training.loop import StepResult, train
+from bertcli.training.metrics import Meter
+from bertcli.training.optimizers import adamw
+from bertcli.training.run_directory import RunDirectory
+from bertcli.training.schedules import learning_rate
+from bertcli.training.signals import StopRequest, stop_on_signals
+
+BATCH_SIZE_GPU, BATCH_SIZE_CPU = 512, 32
+LARGEST_DEFAULT_MICRO_BATCH = 64
+TIMED_STEPS = (5, 20)
+"""``--minutes`` times the steps between these two."""
+
+
+@dataclass(frozen=True)
+class PretrainPlan:
+    """What a run will do, known before it begins."""
+
+    architecture: str
+    parameters: int
+    objectives: list[str]
+    sequences: str
+    seq_length: int
+    examples_per_epoch: int
+    steps: int
+    batch_size: int
+    micro_batch_size: int
+    learning_rate: float
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class PretrainReport:
+    """What a run did. ``evaluation`` holds the metrics on the held-out documents; empty where there are none."""
+
+    directory: str
+    model: str
+    plan: PretrainPlan
+    steps: int
+    tokens_seen: int
+    train_loss: float | None
+    evaluation: dict[str, float]
+    tokens_per_second: float | None
+    peak_memory_bytes: int
+    elapsed_seconds: float
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+@dataclass
+class _Progress:
+    """Where the run stands: what a checkpoint keeps beside the weights."""
+
+    step: int = 0
+    tokens_seen: int = 0
+    cursor: Cursor = Cursor()
+
+    def dump(self) -> dict[str, Any]:
+        return {"tokens_seen": self.tokens_seen, "cursor": self.cursor.dump()}
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> _Progress:
+        state = checkpoint.state
+        return cls(checkpoint.step, state["tokens_seen"], Cursor(**state["cursor"]))
+
+
+def pretrain(requested: Pretrain) -> PretrainReport | PretrainPlan:
+    """Run, or continue, a pretraining; with ``dry_run`` only the plan. Raises a ``UserError`` before any work."""
+    started_at = time.monotonic()
+    run = RunDirectory(requested.output)
+    config = run.taken_up("pretrain", requested) if requested.resume else requested
+    session = Session.open(config)
+    if config.dry_run:
+        return session.plan()
+    resuming = run.begin(overwrite=config.overwrite, resume=requested.resume)
+    if config.minutes is not None:
+        session = session.with_steps(_steps_in(session, config.minutes, started_at))
+    if not resuming:
+        run.describe(
+            "pretrain", requested, session.config, data=session.opened.data.fingerprint, plan=asdict(session.plan())
+        )
+    run.check_facts(data=session.opened.data.fingerprint)
+    deadline = started_at + config.minutes * 60 if config.minutes is not None else None
+    with stop_on_signals() as stop:
+        return _run(session, run, stop, deadline, started_at)
+
+
+@dataclass(frozen=True)
+class Session:
+    """Everything a run needs, opened and checked against each other; ``config`` has no open question left."""
+
+    config: Pretrain
+    opened: OpenData
+    held_out: OpenData
+    tokenizer: Tokenizer
+    accelerator: Accelerator
+    parameters: int
+
+    @classmethod
+    def open(cls, config: Pretrain) -> Session:
+        device = choose_device(config.device)
+        precision = choose_precision(config.precision, device)
+        set_threads(config.threads)
+        opened, held_out = _open_data(config), _open_data(config, held_out=True)
+        tokenizer = load_tokenizer(str(opened.data.vocabulary_directory))
+        if config.init is not None:
+            _check_same_vocabulary(config.init, tokenizer)
+        accelerator = make_accelerator(device, precision)
+        session = cls(config, opened, held_out, tokenizer, accelerator, 0)
+        model = session.build()
+        longest = model.encoders["main"].config.max_position_embeddings
+        if opened.seq_length > longest:
+            raise ConfigError(
+                f"sequences of {opened.seq_length} pieces are longer than the model's {longest} positions",
+                hint=f"--seq-length {longest} or less",
+            )
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        resolved = _resolved(config, opened, device, precision)
+        return cls(resolved, opened, held_out, tokenizer, accelerator, parameters)
+
+    def with_steps(self, steps: int) -> Session:
+        """The same session with a number of steps in place of minutes."""
+        update = {"steps": steps, "minutes": None} | _intervals(self.config, steps)
+        config = self.config.model_copy(update=update)
+        return Session(config, self.opened, self.held_out, self.tokenizer, self.accelerator, self.parameters)
+
+    def plan(self) -> PretrainPlan:
+        config = self.config
+        assert config.batch_size and config.micro_batch_size and config.learning_rate
+        return PretrainPlan(
+            architecture=config.init or config.arch,
+            parameters=self.parameters,
+            objectives=list(self.opened.objectives),
+            sequences=self.opened.kind,
+            seq_length=self.opened.seq_length,
+            examples_per_epoch=self.examples().count(0),
+            steps=config.steps or 0,
+            batch_size=config.batch_size,
+            micro_batch_size=config.micro_batch_size,
+            learning_rate=config.learning_rate,
+            device=str(self.accelerator.device),
+            precision=config.precision,
+        )
+
+    def examples(self) -> LimitedExamples:
+        return LimitedExamples(self.opened.examples, self.config.limit)
+
+    def build(self) -> PretrainingModel:
+        """The model with its initial weights: the same for the same seed."""
+        torch.manual_seed(self.config.seed)
+        objectives = self.opened.objectives
+        pooled = reads_pooled(objectives)
+        if self.config.init is None:
+            name, _ = find_size(self.config.arch)
+            architecture = ARCHITECTURES.load(name)
+            check_objectives(architecture, objectives)
+            built = architecture.configuration(
+                self.config.arch, self.opened.data.vocabulary, overrides=architecture.Settings()
+            )
+            model = PretrainingModel(architecture, architecture.build(built, pooled=pooled), objectives)
+        else:
+            architecture, loaded = open_model(self.config.init, pooled=pooled)
+            check_objectives(architecture, objectives)
+            model = PretrainingModel(architecture, loaded.encoder, objectives, loaded.heads)
+        if self.config.dropout is not None:
+            set_dropout(model, self.config.dropout)
+        return model
+
+    def batches(self, start: Cursor, workers: int) -> Iterator[StepBatches]:
+        config = self.config
+        assert config.batch_size and config.micro_batch_size
+        return batch_stream(
+            self.examples(),
+            self.opened.objectives,
+            batch_size=config.batch_size,
+            micro_batch_size=config.micro_batch_size,
+            seed=config.seed,
+            start=start,
+            workers=workers,
+            rank=self.accelerator.process_index,
+            world_size=self.accelerator.num_processes,
+        )
+
+    def piece_lengths(self) -> NDArray[np.int64]:
+        """Characters of each piece, (vocab,), without the mark of a continuation."""
+        pieces = self.tokenizer.pieces(range(self.tokenizer.vocabulary.size))
+        return np.array([len(piece.removeprefix("##")) for piece in pieces], dtype=np.int64)
+
+    def evaluation(self) -> list[Batch]:
+        """The fixed evaluation batches; none where no document is held out."""
+        if self.opened.data.counts["heldout"]["documents"] == 0:
+            return []
+        examples = self.held_out.examples
+        size = self.config.micro_batch_size or LARGEST_DEFAULT_MICRO_BATCH
+        return list(
+            evaluation_batches(examples, self.held_out.objectives, batch_size=size, limit=self.config.eval_limit)
+        )
+
+
+def set_dropout(model: torch.nn.Module, probability: float) -> None:
+    """Set every dropout of a model; its configuration keeps what it says, for fine-tuning."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = probability
+
+
+def _open_data(config: Pretrain, *, held_out: bool = False) -> OpenData:
+    return open_data(
+        config.data,
+        config.objectives.chosen(),
+        kind=config.sequences,
+        seq_length=config.seq_length,
+        seed=config.seed,
+        short_sequence_probability=config.short_sequence_probability,
+        held_out=held_out,
+    )
+
+
+def _check_same_vocabulary(init: str, tokenizer: Tokenizer) -> None:
+    theirs = load_tokenizer(init).vocabulary
+    ours = tokenizer.vocabulary
+    if theirs.fingerprint != ours.fingerprint:
+        raise VocabularyError(
+            f"the data were made with another vocabulary ({ours.size:,} pieces, {ours.fingerprint[:8]}) than "
+            f"{init} has ({theirs.size:,} pieces, {theirs.fingerprint[:8]})",
+            hint=f"make the data with the model's own: bertcli mask build CORPUS --vocab {init}",
+        )
+
+
+def _resolved(config: Pretrain, opened: OpenData, device: torch.device, precision: str) -> Pretrain:
+    """Every default that depends on something, settled."""
+    batch_size = config.batch_size or (BATCH_SIZE_CPU if device.type == "cpu" else BATCH_SIZE_GPU)
+    examples = LimitedExamples(opened.examples, config.limit).count(0)
+    if not examples:
+        raise ConfigError(
+            f"{config.data} gives no example for {', '.join(opened.objectives)}",
+            hint="the training documents are too few or too short",
+        )
+    steps = config.steps
+    if steps is None and config.minutes is None:
+        steps = math.ceil((config.epochs or 1) * examples / batch_size)
+    update: dict[str, Any] = {
+        "objectives": config.objectives.of(
+            {name: objective.settings.dump() for name, objective in opened.objectives.items()}
+        ),
+        "sequences": opened.kind,
+        "seq_length": opened.seq_length,
+        "batch_size": batch_size,
+        "micro_batch_size": config.micro_batch_size or min(batch_size, LARGEST_DEFAULT_MICRO_BATCH),
+        "learning_rate": config.learning_rate or default_learning_rate(batch_size, config.init is not None, config.arch),
+        "device": device.type,
+        "precision": precision,
+    }
+    if steps is not None:
+        update |= {"steps": steps, "epochs": None} | _intervals(config, steps)
+    return config.model_copy(update=update)
+
+
+def _intervals(config: Pretrain, steps: int) -> dict[str, int]:
+    tenth = max(1, steps // 10)
+    return {"eval_every": config.eval_every or tenth, "save_every": config.save_every or tenth}
+
+
+def default_learning_rate(batch_size: int, from_checkpoint: bool, arch: str) -> float:
+    """Peak rate by the square root of the batch: 5e-4 at 512 from scratch (large 2e-4), with --init 5e-5 at 32."""
+    if from_checkpoint:
+        return min(5e-4, 5e-5 * math.sqrt(batch_size / 32))
+    return (2e-4 if "large" in arch else 5e-4) * min(1.0, math.sqrt(batch_size / 512))
+
+
+def _steps_in(session: Session, minutes: float, started_at: float) -> int:
+    """How many steps fit: a few are timed on a throw-away model, so that the run itself is one of N steps."""
+    config = session.config
+    first, last = TIMED_STEPS
+    model = session.build().to(session.accelerator.device)
+    optimizer = adamw(model, **_moments(config))
+    batches = session.batches(Cursor(), config.workers)
+    finished: list[float] = []
+    for result in train(
+        model,
+        optimizer,
+        lambda step: 1e-6,
+        batches,
+        accelerator=session.accelerator,
+        weights=model.weights,
+        start_step=0,
+        steps=last,
+        clip=config.optimizer.clip,
+    ):
+        float(result.gradient_norm)  # waits for the device
+        finished.append(time.monotonic())
+        if finished[-1] - started_at > minutes * 20:
+            break  # a third of the time is gone: what was timed has to do
+    counted = finished[min(first, len(finished) - 1) - 1 :]
+    per_step = (counted[-1] - counted[0]) / max(1, len(counted) - 1)
+    evaluation = session.evaluation()
+    evaluation_started_at = time.monotonic()
+    if evaluation:
+        evaluate(model, evaluation, accelerator=session.accelerator)
+    evaluating = 11 * (time.monotonic() - evaluation_started_at)
+    left = minutes * 60 - (time.monotonic() - started_at) - evaluating
+    steps = max(1, int(0.98 * left / max(per_step, 1e-6)))
+    notice(f"{per_step:.3f} s a step: {steps:,} steps in {minutes:g} minutes")
+    return steps
+
+
+def _moments(config: Pretrain) -> dict[str, float]:
+    optimizer = config.optimizer
+    return {
+        "weight_decay": optimizer.weight_decay,
+        "beta1": optimizer.beta1,
+        "beta2": optimizer.beta2,
+        "epsilon": optimizer.epsilon,
+    }
+
+
+def _run(
+    session: Session, run: RunDirectory, stop: StopRequest, deadline: float | None, started_at: float
+) -> PretrainReport:
+    """Train to the last step, evaluating, logging and saving on the way."""
+    config, accelerator = session.config, session.accelerator
+    assert config.steps and config.learning_rate and config.eval_every and config.save_every
+    model = session.build().to(accelerator.device)
+    optimizer = adamw(model, **_moments(config))
+    state = _restore(run, model, optimizer)
+    wrapped = accelerator.prepare(model)
+    evaluation = session.evaluation()
+
+    def evaluated() -> dict[str, float]:
+        return _evaluation_metrics(wrapped, evaluation, session)
+
+    if config.init is not None and model.fresh_heads:
+        notice(f"{config.init} has no {' and no '.join(model.fresh_heads)} head: fresh ones are trained")
+    if state.step == 0:
+        before = evaluated()
+        run.log({"step": 0, "tokens_seen": 0, **before})
+        _refuse_untrained_start(config, model, before, session)
+    meter = Meter(check_every_step=accelerator.device.type == "cpu")
+    last_metrics: dict[str, float] = {}
+    speeds: list[float] = []
+
+    def save() -> None:
+        save_checkpoint(run.checkpoints, state.step, model, optimizer, state.dump(), keep=config.keep)
+
+    def read_meter() -> None:
+        if meter.has_steps:
+            last_metrics.update(meter.read())
+            speeds.append(last_metrics["speed/tokens_per_second"])
+            run.log({"step": state.step, "tokens_seen": state.tokens_seen, **last_metrics})
+
+    rate = learning_rate(config.schedule.shape, peak=config.learning_rate, steps=config.steps, **_shape(config))
+    with progress("pretraining", config.steps, "steps") as bar:
+        for result in train(
+            wrapped,
+            optimizer,
+            rate,
+            session.batches(state.cursor, config.workers),
+            accelerator=accelerator,
+            weights=model.weights,
+            start_step=state.step,
+            steps=config.steps,
+            clip=config.optimizer.clip,
+        ):
+            _advance(state, result)
+            meter.add(result)
+            finished = result.step == config.steps or (deadline is not None and time.monotonic() > deadline)
+            if result.step % config.log_every == 0 or finished or stop:
+                read_meter()
+            bar.update(result.step, _status(last_metrics))
+            paused_at = time.monotonic()
+            if result.step % config.eval_every == 0 and not finished and not stop:
+                run.log({"step": state.step, "tokens_seen": state.tokens_seen, **evaluated()})
+            if result.step % config.save_every == 0 or finished or stop:
+                save()
+            meter.pause(time.monotonic() - paused_at)
+            if stop:
+                assert stop.signal_number is not None
+                raise InterruptedRunError(
+                    f"interrupted after step {state.step} of {config.steps}; the checkpoint is saved",
+                    signal_number=stop.signal_number,
+                    hint="the same command with --resume continues",
+                )
+            if finished:
+                break
+    after = evaluated()
+    run.log({"step": state.step, "tokens_seen": state.tokens_seen, **after})
+    trained = ["encoder", *(["pooler"] if reads_pooled(session.opened.objectives) else []), *model.heads]
+    save_model(run.model, model.assembled(), trained=trained, tokenizer=session.tokenizer)
+    return PretrainReport(
+        directory=str(run.path),
+        model=str(run.model),
+        plan=session.plan(),
+        steps=state.step,
+        tokens_seen=state.tokens_seen,
+        train_loss=last_metrics.get("train/loss"),
+        evaluation=after,
+        tokens_per_second=sorted(speeds)[len(speeds) // 2] if speeds else None,
+        peak_memory_bytes=peak_memory_bytes(accelerator.device),
+        elapsed_seconds=time.monotonic() - started_at,
+    )
+
+
+def _shape(config: Pretrain) -> dict[str, float]:
+    schedule = config.schedule
+    return {
+        "warmup": schedule.warmup,
+        "cut_fraction": schedule.cut_fraction,
+        "ratio": schedule.ratio,
+        "decay": schedule.decay,
+    }
+
+
+def _restore(run: RunDirectory, model: PretrainingModel, optimizer: torch.optim.Optimizer) -> _Progress:
+    checkpoint = newest_checkpoint(run.checkpoints)
+    if checkpoint is None:
+        run.forget_after(-1)
+        return _Progress()
+    load_checkpoint(checkpoint, model, optimizer)
+    run.forget_after(checkpoint.step)
+    notice(f"continuing after step {checkpoint.step}")
+    return _Progress.of(checkpoint)
+
+
+def _advance(state: _Progress, result: StepResult) -> None:
+    state.step = result.step
+    state.tokens_seen += result.tokens
+    state.cursor = Cursor(**result.after)
+
+
+def _status(metrics: dict[str, float]) -> str:
+    if not metrics:
+        return ""
+    losses = " ".join(
+        f"{name.removeprefix('train/loss_')} {value:.3f}" for name, value in metrics.items() if "loss_" in name
+    )
+    return f"{losses}  {metrics['speed/tokens_per_second']:,.0f} tokens/s"
+
+
+def _evaluation_metrics(model: torch.nn.Module, batches: list[Batch], session: Session) -> dict[str, float]:
+    """``eval/loss_NAME``, ``eval/accuracy_NAME``, and for MLM perplexity and bits per masked character."""
+    if not batches:
+        return {}
+    metrics: dict[str, float] = {}
+    for name, result in evaluate(model, batches, accelerator=session.accelerator).items():
+        metrics[f"eval/loss_{name}"] = result.loss
+        if result.accuracy is not None:
+            metrics[f"eval/accuracy_{name}"] = result.accuracy
+        if name == "mlm":
+            metrics["eval/perplexity"] = math.exp(min(result.loss, 100.0))
+            characters = sum(_characters(batch["labels"], session.piece_lengths()) for batch in batches)
+            metrics["eval/bits_per_masked_character"] = result.loss * result.count / math.log(2) / max(1, characters)
+    return metrics
+
+
+def _characters(labels: NDArray[np.int64], piece_lengths: NDArray[np.int64]) -> int:
+    return int(piece_lengths[labels[labels != IGNORED]].sum())
+
+
+def _refuse_untrained_start(
+    config: Pretrain, model: PretrainingModel, before: dict[str, float], session: Session
+) -> None:
+    """A checkpoint whose language model predicts no better than chance was not loaded, whatever the files say."""
+    if config.init is None or "eval/loss_mlm" not in before or "language_model" in model.fresh_heads:
+        return
+    chance = math.log(session.opened.data.vocabulary.size)
+    if before["eval/loss_mlm"] > 0.95 * chance:
+        raise ModelError(
+            f"the MLM loss before the first step is {before['eval/loss_mlm']:.2f}, that of a model that knows nothing "
+            f"is {chance:.2f}",
+            path=config.init,
+            hint="its weights do not belong to this vocabulary, or were not loaded",
+        )

@@ -1,0 +1,83 @@
+"""Kinds of prediction, one file each; ``presets/`` names data sets and how they are read and scored.
+
+``--task NAME`` looks in the presets first, then in the kinds. Both are listed without being imported.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from bertcli.contracts.task import TASKS
+from bertcli.core.component_folder import unknown_name
+from bertcli.core.settings import Settings
+from bertcli.core.yaml_files import read_yaml
+
+Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+"""One name or several."""
+
+
+class HubData(Settings):
+    """Where the Hub has a data set, at a fixed revision."""
+
+    dataset: str
+    """Name of the data set."""
+    config: str
+    """Its configuration."""
+    revision: str
+    """The commit that is read."""
+    splits: dict[str, Names]
+    """The Hub's names of the train, dev and test splits."""
+
+
+class Preset(Settings):
+    """One data set: what kind of prediction it asks for and how its files are read and scored."""
+
+    kind: str
+    """Kind of task."""
+    settings: dict[str, Any] = {}
+    """The kind's settings: columns, labels, metrics."""
+    files: dict[str, Names] = {"train": ("train",), "dev": ("dev",), "test": ("test",)}
+    """File names without their suffix, by split; with several dev or test splits the first is the main one."""
+    official: dict[str, str] = {}
+    """Name of the official prediction file of each test split."""
+    epochs: Annotated[int | None, Field(ge=1)] = None
+    """Passes over the training split, where the data set's usual practice differs from the general one."""
+    hub: HubData
+
+
+@dataclass(frozen=True)
+class FoundTask:
+    """What ``--task NAME`` stands for."""
+
+    name: str
+    kind: Any
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    preset: Preset | None = None
+
+
+def preset_names() -> tuple[str, ...]:
+    """Names of the presets, sorted."""
+    files = importlib.resources.files(__name__).joinpath("presets").iterdir()
+    return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
+
+
+def load_preset(name: str) -> Preset:
+    """The preset of that name."""
+    with importlib.resources.as_file(importlib.resources.files(__name__).joinpath("presets", f"{name}.yaml")) as path:
+        return Preset.model_validate(read_yaml(Path(path)).values)
+
+
+def find_task(name: str) -> FoundTask:
+    """The preset or kind of that name. Raises ``ConfigError`` with the nearest of both."""
+    if name in preset_names():
+        preset = load_preset(name)
+        return FoundTask(name, TASKS.load(preset.kind), preset.settings, preset)
+    if name in TASKS.names():
+        return FoundTask(name, TASKS.load(name))
+    raise unknown_name("task", name, (*preset_names(), *TASKS.names()))

@@ -1,0 +1,168 @@
+"""Regression on single texts or pairs: one number.
+
+*Source*: Devlin et al. 2019, section 4.1 (STS-B); metrics as in GLUE (Wang et al. 2019, table 1).
+
+*Reads*: tables with a text, perhaps a second one, and a number.
+
+*Loss*: squared error of a linear layer on the pooled ``[CLS]``.
+
+*Differs*: correlations of a constant are 0, where scipy says NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from bertcli.contracts.loss import Loss
+from bertcli.contracts.task import Encoding, Examples, Features, Prediction, Table
+from bertcli.core.settings import Settings
+from bertcli.errors import InputFileError
+from bertcli.tasks import _text_tables
+
+if TYPE_CHECKING:
+    import torch
+
+    from bertcli.contracts.batch import Batch, Columns
+    from bertcli.contracts.encoder import Encoded
+
+__all__ = ["Regression"]
+
+Metric = Literal["pearson", "spearman", "mse"]
+
+
+class RegressionSettings(_text_tables.TextTableSettings):
+    """Columns and metrics."""
+
+    label_column: _text_tables.Columns = ("label", "score")
+    """Column of the number."""
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = ("pearson", "spearman", "mse")
+    """What is reported; the first is the one by which runs are compared."""
+
+
+@dataclass(frozen=True)
+class Regression:
+    """One number per example."""
+
+    settings: RegressionSettings
+
+    Settings: ClassVar[type[Settings]] = RegressionSettings
+    known_metrics: ClassVar[tuple[str, ...]] = ("pearson", "spearman", "mse")
+    head: ClassVar[str] = "classification"
+    reads_pooled: ClassVar[bool] = True
+    per_token: ClassVar[bool] = False
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that ``score`` gives."""
+        return self.settings.metrics
+
+    @property
+    def primary(self) -> str:
+        """The first of the metrics."""
+        return self.settings.metrics[0]
+
+    @property
+    def outputs(self) -> int:
+        """One number."""
+        return 1
+
+    def read(self, path: Path) -> Table:
+        """The rows of a table file."""
+        return _text_tables.read(self.settings, path)
+
+    def select(self, tables: Sequence[Table], split: str, *, labelled: bool) -> Examples:
+        """Text, pair and number of every row."""
+        return _text_tables.select(self.settings, tables, split, labelled=labelled)
+
+    def fit(self, train: Examples) -> Self:
+        """Nothing is learned from the training split."""
+        return self
+
+    def keys(self, examples: Examples) -> list[str]:
+        """The texts."""
+        return _text_tables.keys(examples)
+
+    def encode(self, examples: Examples, tokenizer: Encoding, max_length: int) -> Features:
+        """``labels`` (items,) are numbers."""
+
+        def number(row: int) -> float:
+            written = examples.columns["label"][row]
+            try:
+                value = float(written)
+            except ValueError:
+                value = math.nan
+            if not math.isfinite(value):
+                raise InputFileError(
+                    f"the label {written!r} is not a number",
+                    path=examples.paths[row],
+                    line=examples.lines[row],
+                    hint="--task classification learns names",
+                )
+            return value
+
+        return _text_tables.encode(examples, tokenizer, max_length, number, np.float32)
+
+    def model_facts(self) -> dict[str, Any]:
+        """That the output is a number."""
+        return {"problem_type": "regression"}
+
+    def count(self, columns: Columns) -> int:
+        """Every example is a target."""
+        return len(columns["input_ids"])
+
+    def logits(self, head: Any, encoded: Encoded) -> torch.Tensor:
+        """(sequences, hidden) → (sequences, 1)."""
+        logits: torch.Tensor = head(encoded.pooled)
+        return logits
+
+    def loss(self, logits: torch.Tensor, batch: Batch) -> Loss:
+        """Squared error, summed."""
+        labels = batch["labels"].float()
+        return Loss((logits.float().squeeze(-1) - labels).square().sum(), labels.numel())
+
+    def decode(self, examples: Examples, features: Features, outputs: Sequence[NDArray[np.float32]]) -> list[Prediction]:
+        """The output as it is."""
+        gold = features.item_columns.get("labels")
+        return [
+            Prediction(
+                id=examples.ids[row],
+                gold=float(examples.columns["label"][row]) if gold is not None else None,
+                pred=round(float(output[0]), 6),
+            )
+            for row, output in enumerate(outputs)
+        ]
+
+    def score(self, predictions: Sequence[Prediction]) -> dict[str, float]:
+        """The settings' metrics."""
+        gold = np.asarray([prediction.gold for prediction in predictions])
+        pred = np.asarray([prediction.pred for prediction in predictions])
+        measures = {
+            "pearson": lambda: _correlation("pearsonr", gold, pred),
+            "spearman": lambda: _correlation("spearmanr", gold, pred),
+            "mse": lambda: float(np.square(gold - pred).mean()),
+        }
+        return {name: measures[name]() for name in self.metrics}
+
+    def doubts(self, predictions: Sequence[Prediction]) -> list[str]:
+        """Nothing that numbers alone would show."""
+        return []
+
+    def official(self, predictions: Sequence[Prediction]) -> Iterator[str]:
+        """GLUE's form."""
+        return _text_tables.official(predictions, lambda prediction: f"{prediction.pred:.6f}")
+
+
+def _correlation(name: str, gold: NDArray[np.float64], pred: NDArray[np.float64]) -> float:
+    from scipy import stats
+
+    if len(gold) < 2 or np.ptp(gold) == 0 or np.ptp(pred) == 0:
+        return 0.0
+    return float(getattr(stats, name)(gold, pred).statistic)

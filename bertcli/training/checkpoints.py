@@ -1,0 +1,122 @@
+"""Checkpoints: everything a run needs to continue to the bit, in safetensors and JSON, written atomically.
+
+A checkpoint is ``checkpoints/step-00001000/`` with ``model.safetensors``, ``optimizer.safetensors`` (moments by
+parameter name, and the generators' states) and ``state.json``, which is written last and holds the checksums of the
+other two. The newest complete checkpoint is the one that a resume takes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from bertcli.core import fingerprints
+from bertcli.core.atomic import new_directory
+from bertcli.core.messages import notice
+from bertcli.errors import ModelError
+
+_WEIGHTS = "model.safetensors"
+_OPTIMIZER = "optimizer.safetensors"
+_STATE = "state.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint on disk: its directory, its step and what the stage stored with it."""
+
+    directory: Path
+    step: int
+    state: dict[str, Any]
+
+
+def save_checkpoint(
+    root: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], *, keep: int
+) -> Path:
+    """Write ``root/step-XXXXXXXX`` and remove all but the newest ``keep``."""
+    directory = root / f"step-{step:08d}"
+    with new_directory(directory, overwrite=True) as partial:
+        save_file({name: value.contiguous() for name, value in _weights(model).items()}, partial / _WEIGHTS)
+        save_file(_optimizer_tensors(model, optimizer) | _generator_tensors(), partial / _OPTIMIZER)
+        sums = {name: fingerprints.of_file(partial / name) for name in (_WEIGHTS, _OPTIMIZER)}
+        (partial / _STATE).write_text(json.dumps({"step": step, "sha256": sums, "state": state}, indent=2) + "\n")
+    for old in sorted(root.glob("step-*"))[:-keep]:
+        shutil.rmtree(old)
+    return directory
+
+
+def newest_checkpoint(root: Path) -> Checkpoint | None:
+    """The newest checkpoint whose checksums hold; a damaged one is passed over with a notice."""
+    for directory in sorted(root.glob("step-*"), reverse=True):
+        try:
+            record = json.loads((directory / _STATE).read_text("utf-8"))
+            whole = all(fingerprints.of_file(directory / name) == sum_ for name, sum_ in record["sha256"].items())
+        except (OSError, ValueError, KeyError):
+            whole = False
+        if whole:
+            return Checkpoint(directory, record["step"], record["state"])
+        notice(f"{directory} is damaged and passed over")
+    return None
+
+
+def load_checkpoint(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put weights, moments and generators back as they were. Raises ``ModelError`` where the shapes differ."""
+    weights = load_file(checkpoint.directory / _WEIGHTS)
+    current = _weights(model)
+    if weights.keys() != current.keys() or any(weights[name].shape != current[name].shape for name in weights):
+        raise ModelError(
+            "the checkpoint is of another model",
+            path=checkpoint.directory,
+            hint="--overwrite starts the run anew",
+        )
+    with torch.no_grad():
+        for name, value in weights.items():
+            current[name].copy_(value)
+    saved = load_file(checkpoint.directory / _OPTIMIZER)
+    for name, parameter in model.named_parameters():
+        moments = {
+            key.removeprefix(f"{name}/"): value for key, value in saved.items() if key.startswith(f"{name}/")
+        }
+        if moments:
+            optimizer.state[parameter] = {
+                # The fused kernels want the step count in float32 on the parameter's own device.
+                key: value.to(parameter.device) for key, value in moments.items()
+            }
+    _restore_generators(saved)
+
+
+def _weights(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Parameters (tied ones once) and persistent buffers, by name."""
+    names = {name for name, _ in model.named_parameters()} | {name for name, _ in model.named_buffers()}
+    return {name: value for name, value in model.state_dict(keep_vars=True).items() if name in names}
+
+
+def _optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    return {
+        f"{name}/{key}": value.contiguous()
+        for name, parameter in model.named_parameters()
+        for key, value in optimizer.state.get(parameter, {}).items()
+    }
+
+
+def _generator_tensors() -> dict[str, torch.Tensor]:
+    tensors = {"generator:cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        tensors["generator:cuda"] = torch.cuda.get_rng_state()
+    if torch.backends.mps.is_available():
+        tensors["generator:mps"] = torch.mps.get_rng_state()
+    return tensors
+
+
+def _restore_generators(saved: dict[str, torch.Tensor]) -> None:
+    torch.set_rng_state(saved["generator:cpu"])
+    if "generator:cuda" in saved and torch.cuda.is_available():
+        torch.cuda.set_rng_state(saved["generator:cuda"])
+    if "generator:mps" in saved and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(saved["generator:mps"])

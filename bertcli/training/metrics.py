@@ -1,0 +1,79 @@
+"""Metrics: sums on the device between two log lines, read once per line."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import torch
+
+from bertcli.errors import NonFiniteLossError
+from bertcli.training.loop import StepResult
+
+
+class Meter:
+    """Collects optimizer steps and turns them into one line of metrics.
+
+    On a CPU every step is checked at once; on other devices reading waits for the device, so the check happens
+    with the log line and finds the first step that was not finite.
+    """
+
+    def __init__(self, *, check_every_step: bool) -> None:
+        self._check_every_step = check_every_step
+        self._pending: list[StepResult] = []
+        self._started_at = time.perf_counter()
+        self._paused_seconds = 0.0
+
+    def add(self, result: StepResult) -> None:
+        """Collect a step. Raises ``NonFiniteLossError`` naming the step and its examples."""
+        self._pending.append(result)
+        if self._check_every_step:
+            _check_finite([result])
+
+    def pause(self, seconds: float) -> None:
+        """Leave time out of the speed: an evaluation, a checkpoint."""
+        self._paused_seconds += seconds
+
+    def read(self) -> dict[str, float]:
+        """The metrics since the last reading, with units in their names."""
+        steps = self._pending
+        _check_finite(steps)
+        elapsed = max(1e-9, time.perf_counter() - self._started_at - self._paused_seconds)
+        metrics: dict[str, float] = {}
+        means = {}
+        for name in steps[-1].losses:
+            count = sum(step.counts[name] for step in steps)
+            total = torch.stack([step.losses[name].float() for step in steps]).sum().item()
+            means[name] = total / max(1, count)
+            metrics[f"train/loss_{name}"] = means[name]
+            if name in steps[-1].correct:
+                right = sum(float(step.correct[name]) for step in steps)
+                metrics[f"train/accuracy_{name}"] = right / max(1, count)
+        metrics["train/loss"] = sum(means.values())
+        metrics["optim/learning_rate"] = steps[-1].learning_rate
+        metrics["optim/gradient_norm"] = float(steps[-1].gradient_norm)
+        metrics["speed/tokens_per_second"] = sum(step.tokens for step in steps) / elapsed
+        metrics["speed/sequences_per_second"] = sum(step.sequences for step in steps) / elapsed
+        self._pending = []
+        self._paused_seconds = 0.0
+        self._started_at = time.perf_counter()
+        return metrics
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether anything was collected since the last reading."""
+        return bool(self._pending)
+
+
+def _check_finite(steps: list[StepResult]) -> None:
+    for step in steps:
+        values: dict[str, Any] = {f"loss of {name}": value for name, value in step.losses.items()}
+        values["gradient norm"] = step.gradient_norm
+        for name, value in values.items():
+            if not math.isfinite(float(value)):
+                shown = ", ".join(map(str, step.example_ids[:8])) + (", …" if len(step.example_ids) > 8 else "")
+                raise NonFiniteLossError(
+                    f"the {name} is {float(value)} at step {step.step} (epoch {step.epoch}, examples {shown})",
+                    hint="lower --lr, raise --warmup or try --precision fp32; --resume continues from the last checkpoint",
+                )

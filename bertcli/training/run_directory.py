@@ -1,0 +1,131 @@
+"""A run's directory: what was asked, what was resolved, where it ran, what was measured, and its checkpoints."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, TypeVar
+
+import bertcli
+from bertcli.core import atomic
+from bertcli.core.manifest import MANIFEST_NAME, read_manifest, write_manifest
+from bertcli.core.settings import Settings
+from bertcli.core.yaml_files import read_yaml, write_yaml
+from bertcli.errors import ConfigError, DataError
+
+SettingsType = TypeVar("SettingsType", bound=Settings)
+
+# What may differ between a run and its resume: where it runs, how it is fed, how it talks, and more of the same.
+_MAY_DIFFER = frozenset({"device", "workers", "resume", "overwrite", "output", "keep", "save_every", "eval_every"})
+
+
+class RunDirectory:
+    """``runs/NAME``. It is live: only checkpoints and ``model/`` are renamed into place."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.model = path / "model"
+        self.metrics = path / "metrics.jsonl"
+
+    def taken_up(self, command: str, requested: SettingsType) -> SettingsType:
+        """The configuration with which the run here goes on: its own, but for what may differ; else ``requested``.
+
+        Raises ``ConfigError`` where what was asked for explicitly contradicts the run.
+        """
+        if not self.exists():
+            return requested
+        manifest = read_manifest(self.path, kind="run", made_by=f"bertcli {command}")
+        _check_same_request(manifest["config"], requested, self.path)
+        resolved = type(requested).model_validate(read_yaml(self.path / "config.yaml").values)
+        given = requested.model_fields_set & (_MAY_DIFFER | {"steps"})
+        return resolved.model_copy(update={name: getattr(requested, name) for name in given})
+
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return (self.path / MANIFEST_NAME).is_file()
+
+    def begin(self, *, overwrite: bool, resume: bool) -> bool:
+        """Make the directory, or take up the run that is there; returns whether one is taken up.
+
+        Raises ``OutputError`` where something is in the way.
+        """
+        if resume and self.exists():
+            return True
+        atomic.check_output_dir(self.path, overwrite=overwrite, resumable=True)
+        if overwrite:
+            shutil.rmtree(self.path, ignore_errors=True)
+        self.path.mkdir(parents=True, exist_ok=True)
+        return False
+
+    def check_facts(self, **facts: Any) -> None:
+        """Refuse to go on with other inputs than the run began with. Raises ``DataError``."""
+        manifest = read_manifest(self.path, kind="run", made_by="bertcli")
+        for name, value in facts.items():
+            if manifest[name] != value:
+                raise DataError(
+                    f"the {name} have changed since this run began ({manifest[name][:8]} then, {value[:8]} now)",
+                    path=self.path,
+                    hint="--overwrite or -o DIR starts a new run",
+                )
+
+    def describe(self, command: str, requested: Settings, resolved: Settings, **facts: Any) -> None:
+        """Write ``config.yaml``, ``environment.json`` and, last, the manifest."""
+        first_line = f"# Repeats this run: bertcli {command} config.yaml -o DIR\n"
+        atomic.write_text(self.path / "config.yaml", first_line + write_yaml(resolved.dump()))
+        atomic.write_json(self.path / "environment.json", environment())
+        write_manifest(self.path, kind="run", command=command, config=requested.dump(), **facts)
+
+    def log(self, metrics: dict[str, Any]) -> None:
+        """Append a line to ``metrics.jsonl``."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(metrics) + "\n")
+
+    def forget_after(self, step: int) -> None:
+        """Drop the metrics of steps that a resume will do again, and a line that a crash cut short."""
+        if not self.metrics.is_file():
+            return
+        kept = []
+        for line in self.metrics.read_text("utf-8").splitlines():
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if record["step"] <= step:
+                kept.append(line)
+        atomic.write_text(self.metrics, "".join(f"{line}\n" for line in kept))
+
+
+def environment() -> dict[str, Any]:
+    """The machine and the versions under which a run happened."""
+    import os
+    import platform
+
+    import torch
+    import transformers
+
+    return {
+        "bertcli": bertcli.__version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "transformers": str(transformers.__version__),
+        "platform": platform.platform(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def _check_same_request(stored: dict[str, Any], requested: Settings, path: Path) -> None:
+    given = requested.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    for name, value in given.items():
+        before = stored.get(name)
+        if name in _MAY_DIFFER or value == before or (name == "steps" and before is not None and value > before):
+            continue
+        raise ConfigError(
+            f"{path} was run with {name} = {before!r}, now {value!r} is asked for",
+            hint="a resume takes the run's own configuration; only the device, the data workers and more steps may "
+            "differ. --overwrite or -o DIR starts a new run",
+        )

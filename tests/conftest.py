@@ -1,0 +1,51 @@
+"""Fixtures that many tests share: small vocabularies, token stores and corpora, made anew for every test run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.data.token_store import TokenStore, TokenStoreWriter
+
+VOCABULARY_SIZE = 200
+
+
+@pytest.fixture(scope="session")
+def vocabulary() -> Vocabulary:
+    """200 ids, the first five of them specials."""
+    return Vocabulary(
+        size=VOCABULARY_SIZE,
+        pad_id=0,
+        unk_id=1,
+        cls_id=2,
+        sep_id=3,
+        mask_id=4,
+        special_ids=(0, 1, 2, 3, 4),
+        lowercase=True,
+        fingerprint="test",
+    )
+
+
+@pytest.fixture
+def make_store(tmp_path: Path) -> Callable[..., TokenStore]:
+    """A store of random documents: ``make_store(documents, sentences, seed)``; ids are 5 and above."""
+
+    def make(documents: int = 50, sentences: int = 12, seed: int = 0, longest: int = 30) -> TokenStore:
+        draw = np.random.default_rng(seed)
+        directory = tmp_path / f"store-{documents}-{sentences}-{seed}-{longest}"
+        writer = TokenStoreWriter(directory, VOCABULARY_SIZE)
+        for _ in range(documents):
+            lengths = draw.integers(1, longest, size=draw.integers(1, sentences + 1))
+            writer.add([draw.integers(5, VOCABULARY_SIZE, size=length).astype(np.int32) for length in lengths])
+        writer.close()
+        return TokenStore(directory)
+
+    return make
