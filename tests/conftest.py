@@ -41,6 +41,8 @@ def make_store(tmp_path: Path) -> Callable[..., TokenStore]:
     def make(documents: int = 50, sentences: int = 12, seed: int = 0, longest: int = 30) -> TokenStore:
         draw = np.random.default_rng(seed)
         directory = tmp_path / f"store-{documents}-{sentences}-{seed}-{longest}"
+        if directory.exists():
+            return TokenStore(directory)
         writer = TokenStoreWriter(directory, VOCABULARY_SIZE)
         for _ in range(documents):
             lengths = draw.integers(1, longest, size=draw.integers(1, sentences + 1))

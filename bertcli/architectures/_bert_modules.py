@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import (
     BertForMaskedLM,
     BertForNextSentencePrediction,
@@ -20,6 +19,8 @@ from transformers import (
 )
 from transformers.models.bert.modeling_bert import BertLMPredictionHead
 
+from bertcli.architectures._attention import ATTENTION_NAME, attend
+from bertcli.architectures._dropout import use_wordwise_dropout
 from bertcli.contracts.architecture import LoadedModel
 from bertcli.contracts.batch import Batch
 from bertcli.contracts.encoder import Encoded
@@ -32,13 +33,14 @@ class BertEncoder(nn.Module):
 
     def __init__(self, bert: Any) -> None:
         super().__init__()
+        bert.config._attn_implementation = ATTENTION_NAME
+        use_wordwise_dropout(bert)
         self.bert = bert
         self.config = bert.config
 
     @classmethod
     def fresh(cls, config: Any, *, pooled: bool) -> Self:
         """Fresh weights from torch's generator; a pooler only where something reads it."""
-        config._attn_implementation = "sdpa"
         return cls(BertModel(config, add_pooling_layer=pooled))
 
     def forward(self, batch: Batch, *, state: Any = None, layers: bool = False) -> Encoded:
@@ -67,15 +69,15 @@ class BertEncoder(nn.Module):
             first_hidden = _gather(hidden, firsts) if self.bert.pooler is not None else hidden
         else:
             firsts, is_first = self._firsts(batch["input_ids"], sequence_ids, positions)
-            hidden = _layer_at(top, hidden, torch.cat([firsts, targets], dim=1), mask)  # (batch, firsts + targets, hidden)
-            first_hidden, target_hidden = hidden.split([firsts.shape[1], targets.shape[1]], dim=1)
-            streams = {"targets": target_hidden}
+            read = torch.cat([firsts, targets], dim=1)  # (batch, firsts + targets)
+            hidden = _layer_at(top, hidden, read, mask)  # (batch, firsts + targets, hidden)
+            first_hidden, streams = hidden[:, : firsts.shape[1]], {"targets": hidden[:, firsts.shape[1] :]}
         return Encoded(streams, self._pool(first_hidden, is_first), tuple(outputs) if layers else ())
 
     def _firsts(
         self, input_ids: Tensor, sequence_ids: Tensor | None, positions: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Where each sequence's ``[CLS]`` stands, (batch, firsts), and which of these are real; none without a pooler."""
+        """Where each sequence's ``[CLS]`` stands, (batch, firsts), and which are real; none without a pooler."""
         rows = input_ids.shape[0]
         if self.bert.pooler is None:
             return input_ids.new_zeros(rows, 0), None
@@ -131,14 +133,14 @@ def _layer_at(layer: Any, hidden: Tensor, positions: Tensor, mask: Tensor | None
     asked = _gather(hidden, positions)
 
     def split_heads(states: Tensor) -> Tensor:  # (batch, n, hidden) → (batch, heads, n, head)
-        return states.unflatten(2, (-1, attention.attention_head_size)).transpose(1, 2)
+        return states.view(batch, -1, attention.num_attention_heads, attention.attention_head_size).transpose(1, 2)
 
-    context = functional.scaled_dot_product_attention(  # (batch, heads, positions, head)
+    context = attend(  # (batch, heads, positions, head)
         split_heads(attention.query(asked)),
         split_heads(attention.key(hidden)),
         split_heads(attention.value(hidden)),
-        attn_mask=mask,
-        dropout_p=attention.dropout.p if attention.training else 0.0,
+        mask,
+        dropout=attention.dropout.p if attention.training else 0.0,
         scale=attention.scaling,
     )
     context = context.transpose(1, 2).reshape(batch, count, -1)  # (batch, positions, hidden)
@@ -199,11 +201,12 @@ def fresh_head(name: str, encoder: BertEncoder, *, outputs: int) -> nn.Module:
 
 
 def assemble(encoder: BertEncoder, heads: Mapping[str, nn.Module]) -> Any:
-    """transformers' model object that holds these very parameters."""
+    """The model object of transformers that holds these very parameters."""
     config = copy.deepcopy(encoder.config)
     kind = _assembled_class(frozenset(heads))
-    if "classification" in heads:
-        config.num_labels = heads["classification"].classifier.out_features
+    classification: Any = heads.get("classification")
+    if classification is not None:
+        config.num_labels = classification.classifier.out_features
     options = {"add_pooling_layer": encoder.bert.pooler is not None} if kind is BertModel else {}
     with torch.device("meta"):
         model = kind(config, **options)
@@ -220,7 +223,7 @@ def assemble(encoder: BertEncoder, heads: Mapping[str, nn.Module]) -> Any:
         case "BertForNextSentencePrediction":
             model.cls.seq_relationship = heads["pair"]
         case "BertForSequenceClassification":
-            model.dropout, model.classifier = heads["classification"].dropout, heads["classification"].classifier
+            model.dropout, model.classifier = classification.dropout, classification.classifier
     return model.train(encoder.training)
 
 

@@ -11,6 +11,7 @@ at those positions only; nobody reads the others.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from bertcli.contracts.architecture import HandCount, LoadedModel, Size, Term
+from bertcli.core import settings
 from bertcli.core.component_folder import unknown_name
-from bertcli.core.settings import Settings
 from bertcli.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ Positive = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
-class BertSettings(Settings):
+class BertSettings(settings.Settings):
     """What may be changed of a named size; whatever is left out stays as published."""
 
     hidden_size: Positive | None = None
@@ -80,19 +81,19 @@ def _indivisible(hidden_size: int, heads: int) -> str | None:
 
 
 def _size(layers: int, hidden: int, heads: int, vocabulary_size: int, parameters: int) -> Size:
-    settings = {
+    values = {
         "num_hidden_layers": layers,
         "hidden_size": hidden,
         "num_attention_heads": heads,
         "intermediate_size": 4 * hidden,
     }
-    return Size(settings, vocabulary_size, parameters)
+    return Size(values, vocabulary_size, parameters)
 
 
 class Bert:
     """BERT as one encoder and heads for language modelling, pairs and classification."""
 
-    Settings: ClassVar[type[Settings]] = BertSettings
+    Settings: ClassVar[type[settings.Settings]] = BertSettings
     model_type: ClassVar[str] = "bert"
     abilities: ClassVar[frozenset[str]] = frozenset({"segments", "packable"})
     sizes: ClassVar[Mapping[str, Size]] = {
@@ -118,8 +119,8 @@ class Bert:
     }
 
     @classmethod
-    def configuration(cls, size: str, vocabulary: Vocabulary | None, *, overrides: Settings) -> Any:
-        """transformers' ``BertConfig`` of a named size; without a vocabulary, with the published one's size."""
+    def configuration(cls, size: str, vocabulary: Vocabulary | None, *, overrides: settings.Settings) -> Any:
+        """The ``BertConfig`` of a named size; without a vocabulary, with the published one's size."""
         from transformers import BertConfig
 
         if size not in cls.sizes:
@@ -130,7 +131,8 @@ class Bert:
         values = dict(cls.sizes[size].settings) | changes
         fault = _indivisible(values["hidden_size"], values["num_attention_heads"])
         if fault:
-            raise ConfigError(fault, hint=f"{size} has {cls.sizes[size].settings['num_attention_heads']} heads; set both")
+            heads = cls.sizes[size].settings["num_attention_heads"]
+            raise ConfigError(fault, hint=f"{size} has {heads} heads; set both")
         if vocabulary is None:
             return BertConfig(vocab_size=cls.sizes[size].vocabulary_size, **values)
         return BertConfig(vocab_size=vocabulary.size, pad_token_id=vocabulary.pad_id, **values)
@@ -152,11 +154,9 @@ class Bert:
     @classmethod
     def load(cls, directory: Path, *, pooled: bool) -> LoadedModel:
         """Take a checkpoint of any BERT class apart. Raises ``ModelError`` where its parameters do not fit."""
-        from transformers import BertConfig
-
         from bertcli.architectures import _bert_modules as modules
 
-        config = BertConfig.from_pretrained(directory)
+        config = cls.configuration_from(json.loads((directory / "config.json").read_text("utf-8")))
         _refuse_other_mathematics(config, directory)
         return modules.load(directory, config, pooled=pooled)
 
@@ -169,10 +169,18 @@ class Bert:
 
     @classmethod
     def configuration_from(cls, values: Mapping[str, Any]) -> Any:
-        """transformers' ``BertConfig`` with the values of a ``config.json``."""
+        """The ``BertConfig`` with the values of a ``config.json``. Raises ``ConfigError`` without a path."""
+        from huggingface_hub.errors import StrictDataclassError
         from transformers import BertConfig
 
-        return BertConfig.from_dict(dict(values))
+        try:
+            config = BertConfig.from_dict(dict(values))
+        except (StrictDataclassError, TypeError, ValueError) as error:
+            raise ConfigError(f"not a configuration of bert: {' '.join(str(error).split())}") from error
+        fault = _indivisible(config.hidden_size, config.num_attention_heads)
+        if fault:
+            raise ConfigError(f"not a configuration of bert: {fault}")
+        return config
 
     @classmethod
     def has_pooler(cls, config: Any) -> bool:

@@ -11,6 +11,9 @@ from typing import Any
 
 from bertcli.errors import BertcliError, ConfigError
 
+PIPED_WIDTH = 120
+"""Columns of a table that goes to a file or a pipe."""
+
 _quiet = False
 
 
@@ -67,7 +70,8 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
         table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console(file=sys.stdout, highlight=False).print(table)
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    Console(file=sys.stdout, highlight=False, width=width).print(table)
 
 
 def show_facts(title: str, facts: dict[str, str]) -> None:

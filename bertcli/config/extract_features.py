@@ -25,10 +25,12 @@ class ExtractFeatures(Settings):
     """Model: a directory, or a Hub id."""
     text_column: Annotated[str, Flag("--text-column")] = "text"
     """Column of a table that holds the text."""
+    errors: Annotated[Literal["strict", "replace"], Flag("--errors")] = "strict"
+    """Bytes that are not UTF-8: stop, or read U+FFFD there."""
     layers: Annotated[Layers, Flag("--layers")] = "last"
-    """Layers that make a vector (Devlin et al. 2019, table 7); sums weigh every layer alike, sum-all leaves the embeddings out."""
+    """Layers that make a vector (Devlin et al. 2019, table 7); sums weigh layers alike and leave the embeddings out."""
     pooling: Annotated[Pooling, Flag("--pooling")] = "mean"
-    """One vector per text: mean or max over its pieces with [CLS] and [SEP], that of [CLS], or the pooler's; none keeps one per piece."""
+    """Of a text's pieces, specials included: mean, max, [CLS] alone, the pooler's vector of it, or none: keep all."""
     max_length: Annotated[int | None, Field(ge=3), Flag("--max-length")] = None
     """Pieces of a text, specials included; longer texts are cut (default: as many as the model takes)."""
     batch_size: Annotated[int, Field(ge=1), Flag("--batch-size")] = 32
@@ -57,6 +59,6 @@ class ExtractFeatures(Settings):
     def _the_pooler_reads_the_last_layer(self) -> Self:
         if self.pooling == "pooler" and self.layers != "last":
             raise ValueError(
-                f"the pooler reads the last layer, not {self.layers} | hint: --pooling cls takes the vector of [CLS] there"
+                f"the pooler reads the last layer, not {self.layers} | hint: --pooling cls takes [CLS] there"
             )
         return self

@@ -13,9 +13,7 @@ from bertcli.core.settings import Flag, Settings
 
 DEFAULT_MODEL = "bertcli-out/runs/pretrain/model"
 
-Files = Annotated[
-    tuple[Path, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str | Path) else value)
-]
+Files = Annotated[tuple[Path, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str | Path) else value)]
 
 
 def _threshold(text: Any) -> Any:
@@ -48,7 +46,7 @@ class Finetune(Settings):
     """Column of the second text of a pair."""
     label_column: Annotated[str | None, Flag("--label-column")] = None
     """Column of the label (default: label)."""
-    task_settings: dict[str, Any] = {}
+    task_settings: dict[str, Any] = Field(default_factory=dict)
     """Further settings of the kind of task, e.g. labels and metrics."""
     max_length: Annotated[int, Field(ge=4), Flag("--max-length")] = 128
     """Longest sequence in pieces, special ones included; longer texts are cut."""

@@ -48,11 +48,11 @@ class Pretrain(Sequences):
     workers: Annotated[int, Field(ge=0), Flag("--workers")] = 2
     """Threads that prepare batches ahead."""
     eval_every: Annotated[int | None, Field(ge=1), Flag("--eval-every")] = None
-    """Steps between evaluations (default: a tenth of the steps)."""
+    """Steps between evaluations (default: a tenth of the steps, at least 50)."""
     eval_limit: Annotated[int, Field(ge=1), Flag("--eval-limit")] = 2000
     """Held-out sequences in an evaluation."""
     save_every: Annotated[int | None, Field(ge=1), Flag("--save-every")] = None
-    """Steps between checkpoints (default: a tenth of the steps)."""
+    """Steps between checkpoints (default: a tenth of the steps, at least 50)."""
     log_every: Annotated[int, Field(ge=1), Flag("--log-every")] = 10
     """Steps between lines of metrics."""
     keep: Annotated[int, Field(ge=1), Flag("--keep")] = 2

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from bertcli.core import settings
 from bertcli.core.component_folder import Folder
-from bertcli.core.settings import Settings
 from bertcli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class HandCount:
 class Architecture(Protocol):
     """One family of models. The class is stateless; its functions are class methods."""
 
-    Settings: ClassVar[type[Settings]]
+    Settings: ClassVar[type[settings.Settings]]
     model_type: ClassVar[str]
     """``config.json``'s ``model_type`` by which a checkpoint is recognised."""
     abilities: ClassVar[frozenset[str]]
@@ -81,15 +81,15 @@ class Architecture(Protocol):
     """The parts in which parameters are counted, each with a pattern that finds the names of its parameters."""
 
     @classmethod
-    def configuration(cls, size: str, vocabulary: Vocabulary | None, *, overrides: Settings) -> Any:
-        """transformers' configuration for a named size, changed by what ``overrides`` sets.
+    def configuration(cls, size: str, vocabulary: Vocabulary | None, *, overrides: settings.Settings) -> Any:
+        """The configuration of transformers for a named size, changed by what ``overrides`` sets.
 
         None stands for the vocabulary that the size was published with.
         """
 
     @classmethod
     def build(cls, config: Any, *, pooled: bool) -> Any:
-        """An encoder with fresh weights from torch's generator; ``pooled`` says whether anything reads the pooled vector."""
+        """An encoder with fresh weights from torch's generator; ``pooled``: whether the pooled vector is read."""
 
     @classmethod
     def head(cls, name: str, encoder: Any, *, outputs: int = 2) -> nn.Module:
@@ -106,11 +106,11 @@ class Architecture(Protocol):
 
     @classmethod
     def assemble(cls, encoder: Any, heads: Mapping[str, nn.Module]) -> Any:
-        """transformers' model object that holds exactly these parts, sharing their parameters, for saving."""
+        """The model of transformers that holds exactly these parts, sharing their parameters, for saving."""
 
     @classmethod
     def configuration_from(cls, values: Mapping[str, Any]) -> Any:
-        """transformers' configuration with the values of a ``config.json``."""
+        """The configuration with the values of a ``config.json``. Raises ``ConfigError`` without a path."""
 
     @classmethod
     def has_pooler(cls, config: Any) -> bool:

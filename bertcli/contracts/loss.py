@@ -32,5 +32,11 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, weight: torch.Tens
 
 
 def vocabulary_cross_entropy(head: Any, hidden: torch.Tensor, labels: torch.Tensor) -> Loss:
-    """Summed cross-entropy of a language-model head at ``hidden`` (targets, hidden) against ``labels`` (targets,)."""
-    return cross_entropy(head(hidden), labels)
+    """Summed cross-entropy of a language-model head at ``hidden`` (targets, hidden) against ``labels`` (targets,).
+
+    ``head`` has ``features``, ``weight`` (vocab, hidden) and ``bias`` (vocab,).
+    """
+    from bertcli.contracts._vocabulary_cross_entropy import LinearCrossEntropy
+
+    total, correct = LinearCrossEntropy.apply(head.features(hidden), head.weight, head.bias, labels)
+    return Loss(total, labels.numel(), correct)

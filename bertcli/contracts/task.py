@@ -3,12 +3,12 @@
 The data half (``select``, ``fit``, ``encode``, ``count``, ``decode``, ``score``) works on tables and numpy arrays, the
 model half (``logits``, ``loss``) on tensors. Module level imports torch for typing only.
 
-Kinds that come later fit without a special case. Tagging: cells are lists of words, ``labels`` is a token column that is
+Kinds that come later fit without a special case. Tagging: cells are lists of words, ``labels`` is a token column,
 ``IGNORED`` off the words' first pieces, ``per_token`` is true, predictions are lists of tags for all words of the file.
 Span questions: several items per example (overlapping windows), ``start_positions`` and ``end_positions`` are item
-columns, the offsets into the text travel in ``notes``, and ``decode`` joins the windows. Multiple choice: four sequences
-per item, ``logits`` folds (sequences, 1) into (items, choices). Multi-label: ``labels`` is an item column of shape
-(items, classes).
+columns, the offsets into the text travel in ``notes``, and ``decode`` joins the windows. Multiple choice: several
+sequences per item, ``logits`` folds (sequences, 1) into (items, choices). Multi-label: ``labels`` is an item column
+of shape (items, classes).
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class Task(Protocol):
     per_token: ClassVar[bool]
     """Whether there is one output row per token, so that padding is cut off before ``decode``."""
 
-    settings: Settings
+    settings: Any
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -212,7 +212,9 @@ class Task(Protocol):
     def loss(self, logits: torch.Tensor, batch: Batch) -> Loss:
         """The summed loss against the batch's labels."""
 
-    def decode(self, examples: Examples, features: Features, outputs: Sequence[NDArray[np.float32]]) -> list[Prediction]:
+    def decode(
+        self, examples: Examples, features: Features, outputs: Sequence[NDArray[np.float32]]
+    ) -> list[Prediction]:
         """One prediction per example; ``outputs`` are the logits of each item, in order, without padding."""
 
     def score(self, predictions: Sequence[Prediction]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, create_model, model_validator
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from bertcli.core.component_folder import Folder
 
@@ -87,4 +87,11 @@ class ChoiceOf:
         return cast(type[ComponentChoice], create_model(name, __base__=ComponentChoice, **cast(Any, fields)))
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return handler.generate_schema(self.model())
+        return core_schema.no_info_before_validator_function(_as_mapping, handler.generate_schema(self.model()))
+
+
+def _as_mapping(value: Any) -> Any:
+    """A choice of another model (such as the empty default) as the mapping that it stands for."""
+    if isinstance(value, ComponentChoice):
+        return {name: settings.model_dump() for name, settings in value.chosen().items()}
+    return value

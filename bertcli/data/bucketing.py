@@ -19,7 +19,7 @@ from bertcli.core.randomness import permutation
 from bertcli.data.batches import prepared_ahead
 
 POOL = 32
-"""Batches per pool. At 32 SST-2 carries 6 % of padding in batches of 32; without sorting it is 55 %."""
+"""Batches per pool. SST-2 in batches of 32 then carries 7 % of padding; without sorting it is 67 %."""
 
 Count = Callable[[Columns], int]
 
@@ -33,7 +33,10 @@ def steps_per_epoch(items: int, batch_size: int, *, world_size: int = 1) -> int:
 def plan_epoch(
     lengths: NDArray[np.int64], *, seed: int, epoch: int, batch_size: int, world_size: int = 1
 ) -> list[NDArray[np.int64]]:
-    """The items of each optimizer step of an epoch. Every item stands in exactly one; only the shortest may be left out."""
+    """The items of each optimizer step of an epoch: every item once.
+
+    A last batch that has not one for every process is left out.
+    """
     order = permutation(seed, "finetune items", epoch, len(lengths))
     window = POOL * batch_size
     batches = []
@@ -130,3 +133,10 @@ def micro_batches(
     """The pieces of a step that fall to this process; never an empty one, and equally many everywhere."""
     rounds = min(accumulate, len(items) // world_size)
     return np.array_split(items, rounds * world_size)[rank::world_size]
+
+
+def evaluation_batches(
+    features: Features, *, pad_id: int, count: Count, batch_size: int
+) -> Iterator[tuple[NDArray[np.int64], Batch]]:
+    """All items once, longest first, with the items of each batch."""
+    return BucketedBatches(features, pad_id, count).evaluation(batch_size=batch_size)

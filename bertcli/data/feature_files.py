@@ -59,7 +59,8 @@ def check_output_file(path: Path, *, overwrite: bool) -> None:
     if path.is_dir():
         raise OutputError("the output is a directory, not a file", path=path, hint="choose a file with -o")
     if path.exists() and not overwrite:
-        raise OutputError("the output is there already", path=path, hint="--overwrite replaces it, -o FILE writes elsewhere")
+        hint = "--overwrite replaces it, -o FILE writes elsewhere"
+        raise OutputError("the output is there already", path=path, hint=hint)
     atomic.check_writable(path.parent)
 
 

@@ -51,7 +51,9 @@ def longest_first(
     """
     half_a, half_b = budget - budget // 2, budget // 2
     fits = first + second <= budget
-    kept_a = np.where(fits, first, np.where(first <= budget // 2, first, np.where(second <= half_b, budget - second, half_a)))
+    kept_a = np.where(
+        fits, first, np.where(first <= budget // 2, first, np.where(second <= half_b, budget - second, half_a))
+    )
     kept_b = np.where(fits, second, budget - kept_a)
     return kept_a, kept_b
 

@@ -71,7 +71,9 @@ def find_files(
     return found
 
 
-def _add(found: dict[str, list[tuple[str, list[Path]]]], split: str, path: Path, names: Mapping[str, tuple[str, ...]]) -> None:
+def _add(
+    found: dict[str, list[tuple[str, list[Path]]]], split: str, path: Path, names: Mapping[str, tuple[str, ...]]
+) -> None:
     """Files whose name is that of a part stay apart; others are joined to one split."""
     parts = found.setdefault(split, [])
     name = tables.stem(path) if len(names.get(split, ())) > 1 and tables.stem(path) in names[split] else split
@@ -86,26 +88,28 @@ def read_splits(
     task: Task, files: Mapping[str, Sequence[tuple[str, Sequence[Path]]]], *, limit: int | None, seed: int
 ) -> Splits:
     """Read files into splits."""
-    digests: dict[str, str] = {}
-    for parts in files.values():
+    digests: list[tuple[str, str]] = []
+    for split, parts in files.items():
         for path in (path for _, paths in parts for path in paths):
             if not path.is_file():
                 raise InputFileError("no such file", path=path)
-            digests[path.name] = fingerprints.of_file(path)
+            digests.append((split, fingerprints.of_file(path)))
     read = {
         split: [(name, [task.read(path) for path in paths]) for name, paths in parts] for split, parts in files.items()
     }
     return make_splits(task, read, sha256=fingerprints.of_value(digests), limit=limit, seed=seed)
 
 
-def load_hub_splits(task: Task, hub: Any, names: Mapping[str, tuple[str, ...]], *, limit: int | None, seed: int) -> Splits:
+def load_hub_splits(
+    task: Task, hub: Any, names: Mapping[str, tuple[str, ...]], *, limit: int | None, seed: int
+) -> Splits:
     """Splits from the Hub; ``hub`` says which data set, at which revision, and what its splits are called."""
     read: dict[str, list[tuple[str, list[Table]]]] = {}
     loaded = tables.load_from_hub(hub.dataset, hub.config, hub.revision)
     for split, theirs in hub.splits.items():
         read[split] = [
             (ours, [tables.from_hub(loaded[their], f"{hub.dataset}/{hub.config}/{their}")])
-            for ours, their in zip(names[split], theirs, strict=True)
+            for ours, their in zip(names.get(split, (split,)), theirs, strict=True)
             if their in loaded
         ]
     if not read.get("train"):
@@ -123,7 +127,7 @@ def make_splits(
     seed: int,
 ) -> Splits:
     """Examples of each split, the fitted task, and a dev split taken from the training split where none is given."""
-    (_, train_tables), = read["train"]
+    ((_, train_tables),) = read["train"]
     train = task.select(train_tables, "train", labelled=True)
     fitted = task.fit(train)
     dev = tuple(fitted.select(found, name, labelled=True) for name, found in read.get("dev", ()))
@@ -147,7 +151,7 @@ def make_splits(
 
 
 def metric_suffix(name: str, main: str) -> str:
-    """What tells the metrics of a further split apart: ``dev_mismatched`` after ``dev_matched`` gives ``_mismatched``."""
+    """What tells a further split's metrics apart: ``dev_mismatched`` after ``dev_matched`` gives ``_mismatched``."""
     return "" if name == main else "_" + name.partition("_")[2]
 
 
@@ -160,4 +164,6 @@ def check_metrics(task: Task, thresholds: Mapping[str, float], suffixes: Sequenc
         if name not in known:
             near = did_you_mean(name, known)
             start = f"did you mean {near!r}? " if near else ""
-            raise ConfigError(f"--fail-under {name}: there is no such metric here", hint=f"{start}known: {', '.join(known)}")
+            raise ConfigError(
+                f"--fail-under {name}: there is no such metric here", hint=f"{start}known: {', '.join(known)}"
+            )

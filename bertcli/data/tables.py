@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import sys
 import unicodedata
@@ -21,10 +22,12 @@ from bertcli.contracts.task import Examples, Table
 from bertcli.core.component_folder import did_you_mean
 from bertcli.core.randomness import hash64
 from bertcli.errors import DataError, InputFileError
-from bertcli.text.corpus import COMPRESSED_SUFFIXES, open_binary
+from bertcli.text.compression import COMPRESSED_SUFFIXES, open_binary
 
 SUFFIXES = (".tsv", ".csv", ".jsonl", ".parquet")
 SPLIT_NAMES = {"train": ("train",), "dev": ("dev", "validation", "valid", "val"), "test": ("test",)}
+
+_LONGEST_C_INTEGER = 2**31 - 1  # the csv module keeps its limit in a C long, which has 32 bits on Windows
 
 Rows = Iterator[tuple[int, list[str]]]
 
@@ -56,7 +59,9 @@ def read_table(
             rows = _comma_separated(path)
         case _:
             raise InputFileError(
-                "not a table that can be read", path=path, hint=f"known suffixes: {', '.join(SUFFIXES)}, also compressed"
+                "not a table that can be read",
+                path=path,
+                hint=f"known suffixes: {', '.join(SUFFIXES)}, also compressed",
             )
     return _from_rows(path, rows, text_columns=text_columns, header=header, skip_ragged=skip_ragged)
 
@@ -74,7 +79,9 @@ def find_splits(directory: Path, names: dict[str, tuple[str, ...]]) -> dict[str,
             if len(files) > 1:
                 listed = ", ".join(file.name for file in files)
                 raise InputFileError(
-                    f"several files could be the {part} split: {listed}", path=directory, hint=f"choose with --{split} FILE"
+                    f"several files could be the {part} split: {listed}",
+                    path=directory,
+                    hint=f"choose with --{split} FILE",
                 )
             if files:
                 found.setdefault(split, []).append((part, files))
@@ -117,7 +124,9 @@ def text_cell(table: Table, column: str, row: int) -> str:
     cell = table.columns[column][row]
     if not isinstance(cell, str):
         found = "nothing" if cell is None else f"a {type(cell).__name__}"
-        raise InputFileError(f"the column {column!r} holds {found} here, expected text", path=table.path, line=table.lines[row])
+        raise InputFileError(
+            f"the column {column!r} holds {found} here, expected text", path=table.path, line=table.lines[row]
+        )
     return cell
 
 
@@ -158,7 +167,9 @@ def split_off(examples: Examples, keys: Sequence[str], *, share: float, seed: in
     hashes = np.asarray([_hash(key, seed) for key in keys], dtype=np.uint64)
     if len(np.unique(hashes)) < 2:
         raise InputFileError(
-            "a single text, from which no dev split can be made", path=examples.paths[0], hint="give one with --dev FILE"
+            "a single text, from which no dev split can be made",
+            path=examples.paths[0],
+            hint="give one with --dev FILE",
         )
     bound = max(np.uint64(share * 2.0**64), hashes.min() + np.uint64(1))
     held_out = hashes < min(bound, hashes.max())
@@ -227,7 +238,7 @@ def _tab_separated(path: Path) -> Rows:
 
 
 def _comma_separated(path: Path) -> Rows:
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(min(sys.maxsize, _LONGEST_C_INTEGER))
     reader = csv.reader((text for _, text in _text_lines(path)), strict=True)
     begins = 1
     try:
@@ -274,7 +285,9 @@ def _from_parquet(path: Path) -> Table:
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.read_table(path)
+        with open_binary(path) as file:  # Parquet is read from its end, so a compressed one is unpacked first
+            compressed = path.suffix.lower() in COMPRESSED_SUFFIXES
+            table = pyarrow.parquet.ParquetFile(io.BytesIO(file.read()) if compressed else path).read()
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise InputFileError(f"not a Parquet file: {reason}", path=path) from error
@@ -286,7 +299,7 @@ def _from_parquet(path: Path) -> Table:
 
 
 def _text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines as text, without the byte order mark of the first. Only ``\\n`` ends a line."""
+    """Lines as text, without the byte order mark of the first. Only a line feed ends a line."""
     with open_binary(path) as file:
         for number, line in enumerate(file, start=1):
             try:

@@ -18,7 +18,7 @@ from bertcli.core import atomic
 from bertcli.core.chatter import quiet_transformers
 from bertcli.core.component_folder import did_you_mean
 from bertcli.core.hub import local_directory
-from bertcli.errors import BertcliError, ModelError
+from bertcli.errors import BertcliError, ConfigError, ModelError
 
 RECORD_NAME = "bertcli.json"
 
@@ -39,9 +39,11 @@ def open_model(where: str, *, pooled: bool) -> tuple[Any, LoadedModel]:
     _check_weights(directory)
     try:
         loaded = architecture.load(directory, pooled=pooled)
+    except ConfigError as error:
+        raise ModelError(error.message, path=directory / "config.json", hint="fetch or copy the model again") from error
     except BertcliError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a broken file makes transformers raise is the file's fault
+    except Exception as error:  # whatever a broken file makes transformers raise is the file's fault
         raise ModelError(
             f"the checkpoint does not open: {_first_line(error)}",
             path=directory,
@@ -89,7 +91,8 @@ def architecture_of(config: dict[str, Any], path: Path) -> Any:
     if model_type not in known:
         near = did_you_mean(str(model_type), known)
         start = f"did you mean {near!r}? " if near else ""
-        raise ModelError(f"unknown model_type {model_type!r}", path=path, hint=f"{start}known: {', '.join(sorted(known))}")
+        hint = f"{start}known: {', '.join(sorted(known))}"
+        raise ModelError(f"unknown model_type {model_type!r}", path=path, hint=hint)
     return known[model_type]
 
 
@@ -113,7 +116,8 @@ def trained_parts(directory: Path) -> frozenset[str] | None:
     try:
         return frozenset(json.loads(path.read_text("utf-8"))["trained"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError("not a record of bertcli's", path=path, hint="remove the file, or copy the model again") from error
+        hint = "remove the file, or copy the model again"
+        raise ModelError("not a record of bertcli's", path=path, hint=hint) from error
 
 
 def pooler_is_trained(directory: Path) -> bool | None:
@@ -169,7 +173,8 @@ def _refuse_missing(directory: Path, loaded: LoadedModel) -> None:
     if not missing:
         return
     shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-    unused = f"; it has {', '.join(loaded.unused[:2])} …, which nothing here reads" if loaded.unused else ""
+    strange = [name for name in loaded.unused if ".pooler." not in name]
+    unused = f"; it has {', '.join(strange[:2])}, which nothing here reads" if strange else ""
     raise ModelError(
         f"the checkpoint lacks parameters of the encoder: {shown}{unused}",
         path=directory,

@@ -40,11 +40,11 @@ class FinetuningModel(nn.Module):
         return self.task.logits(self.head, self.encoder(batch))
 
     def assembled(self) -> Any:
-        """transformers' model made of these parts, sharing their parameters, for saving."""
+        """Transformers' model made of these parts, sharing their parameters, for saving."""
+        model = self.architecture.assemble(self.encoder, {self.task.head: self.head})
         for name, value in self.task.model_facts().items():
-            setattr(self.encoder.config, name, value)
-        labels = tuple(self.task.model_facts().get("id2label", {}).values())
-        return self.architecture.assemble(self.encoder, {self.task.head: self.head}, labels=labels)
+            setattr(model.config, name, value)
+        return model
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ def check_layers(choice: str, layers: int) -> None:
     """Refuse a choice for which the encoder is too shallow."""
     needed = _LAYERS_NEEDED.get(choice, 1)
     if layers < needed:
-        raise ConfigError(f"--layers {choice} needs {needed} layers, the model has {layers}", hint="--layers last always works")
+        message = f"--layers {choice} needs {needed} layers, the model has {layers}"
+        raise ConfigError(message, hint="--layers last always works")
 
 
 def dimensions(choice: str, hidden_size: int) -> int:

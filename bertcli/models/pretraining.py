@@ -76,3 +76,10 @@ def check_objectives(architecture: Any, objectives: Mapping[str, Objective]) -> 
             f"{' and '.join(deciding)} both decide how segments are paired",
             hint="keep one of them: a pair is built for one question",
         )
+
+
+def set_dropout(model: nn.Module, probability: float) -> None:
+    """Set every dropout of a model; its configuration keeps what it says, for fine-tuning."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = probability

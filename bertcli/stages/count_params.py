@@ -97,8 +97,8 @@ def _from_values(values: dict[str, Any], path: Path) -> tuple[Any, Any]:
     architecture = architecture_of(values, path)
     try:
         return architecture, architecture.configuration_from(values)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"not a configuration of {values['model_type']}: {error}", path=path) from error
+    except ConfigError as error:
+        raise ConfigError(error.message, path=path, hint="take config.json from the model's source again") from error
 
 
 def _named(size: str) -> tuple[Any, Any]:

@@ -18,8 +18,9 @@ from bertcli.contracts.batch import Batch
 from bertcli.contracts.task import Features
 from bertcli.core import messages
 from bertcli.data.bucketing import evaluation_batches
-from bertcli.data.feature_files import Vectors, check_output_file, new_feature_file
+from bertcli.data.feature_files import FeatureWriter, Vectors, check_output_file, new_feature_file
 from bertcli.data.features import encode_sequences
+from bertcli.data.texts import read_texts
 from bertcli.errors import ConfigError, InputFileError, ModelError, VocabularyError
 from bertcli.models.checkpoint import model_directory, open_model, pooler_is_trained
 from bertcli.models.hidden_states import check_layers, choose_layers, dimensions, pool
@@ -59,30 +60,18 @@ def extract_features(config: ExtractFeatures) -> FeatureReport:
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     set_threads(config.threads)
+    source = read_texts(config.input, text_column=config.text_column, errors=config.errors)
     extractor, tokenizer = _open(config, device, precision)
 
     started = time.monotonic()
-    texts = vectors = tokens = truncated = 0
-    window_size = config.batch_size * (WINDOW if config.pooling != "none" else WINDOW // 16)
-    with new_feature_file(config.output) as file, messages.progress("extracting", unit="texts") as bar:
-        for window in _windows(_texts(config), window_size):
-            features = encode_sequences(window, None, tokenizer, max_length=extractor.max_length)
-            found = extractor.vectors(features)
-            file.append(found)
-            texts += len(window)
-            vectors += len(found.features)
-            tokens += len(features.input_ids)
-            truncated += features.truncated_examples()
-            bar.update(texts)
-        if not texts:
+    with new_feature_file(config.output) as file:
+        counts = _write_vectors(file, islice(source, config.limit), extractor, tokenizer)
+        if not counts["texts"]:
             raise InputFileError("there is no text in it", path=config.input, hint="expected one text a line")
         report = FeatureReport(
             output=str(config.output),
-            texts=texts,
-            vectors=vectors,
+            **counts,
             dimensions=extractor.dimensions,
-            tokens=tokens,
-            truncated=truncated,
             max_length=extractor.max_length,
             layers=config.layers,
             pooling=config.pooling,
@@ -92,9 +81,29 @@ def extract_features(config: ExtractFeatures) -> FeatureReport:
             elapsed_seconds=round(time.monotonic() - started, 3),
         )
         file.finish(_metadata(report, tokenizer))
-    if truncated:
-        messages.notice(f"{truncated:,} of {texts:,} texts were longer than {extractor.max_length} pieces and were cut")
+    if report.truncated:
+        messages.notice(
+            f"{report.truncated:,} of {report.texts:,} texts were longer than {report.max_length} pieces and were cut"
+        )
     return report
+
+
+def _write_vectors(
+    file: FeatureWriter, texts: Iterator[str], extractor: _Extractor, tokenizer: Tokenizer
+) -> dict[str, int]:
+    """Write the vectors of all texts, a window at a time, and count."""
+    counts = dict.fromkeys(("texts", "vectors", "tokens", "truncated"), 0)
+    with messages.progress("extracting", unit="texts") as bar:
+        while window := list(islice(texts, extractor.window)):
+            features = encode_sequences(window, None, tokenizer, max_length=extractor.max_length)
+            vectors = extractor.vectors(features)
+            file.append(vectors)
+            counts["texts"] += len(window)
+            counts["vectors"] += len(vectors.features)
+            counts["tokens"] += len(features.input_ids)
+            counts["truncated"] += features.truncated_examples()
+            bar.update(counts["texts"])
+    return counts
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,11 @@ class _Extractor:
     max_length: int
     pad_id: int
     dimensions: int
+
+    @property
+    def window(self) -> int:
+        """Texts that are sorted by length together."""
+        return self.config.batch_size * (WINDOW // 16 if self.config.pooling == "none" else WINDOW)
 
     def vectors(self, features: Features) -> Vectors:
         """The vectors of encoded texts, in their order, though like lengths are computed together."""
@@ -139,7 +153,9 @@ class _Extractor:
             hidden = self.encoder(batch).streams["last"].float()
         else:
             hidden = choose_layers(self.encoder(batch, layers=True).layers, self.config.layers)
-        return hidden if self.config.pooling == "none" else pool(hidden, batch.get("attention_mask"), self.config.pooling)
+        if self.config.pooling == "none":
+            return hidden
+        return pool(hidden, batch.get("attention_mask"), self.config.pooling)
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         import torch
@@ -200,12 +216,3 @@ def _metadata(report: FeatureReport, tokenizer: Tokenizer) -> dict[str, Any]:
     varying = ("output", "elapsed_seconds")
     facts = {name: value for name, value in report.dump().items() if name not in varying}
     return {"bertcli": __version__, **facts, "vocabulary": tokenizer.vocabulary.fingerprint}
-
-
-def _windows(texts: Iterator[str], size: int) -> Iterator[list[str]]:
-    while window := list(islice(texts, size)):
-        yield window
-
-
-def _texts(config: ExtractFeatures) -> Iterator[str]:
-    raise NotImplementedError

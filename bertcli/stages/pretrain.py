@@ -22,13 +22,14 @@ from bertcli.data.examples import LimitedExamples
 from bertcli.data.opening import OpenData, open_data
 from bertcli.errors import ConfigError, InterruptedRunError, ModelError, VocabularyError
 from bertcli.models.checkpoint import open_model, save_model
-from bertcli.models.pretraining import PretrainingModel, check_objectives, reads_pooled
+from bertcli.models.pretraining import PretrainingModel, check_objectives, reads_pooled, set_dropout
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
-from bertcli.training.accelerators import make_accelerator, peak_memory_bytes
+from bertcli.training.accelerators import make_accelerator
 from bertcli.training.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint, save_checkpoint
 from bertcli.training.devices import choose_device, choose_precision, set_threads
 from bertcli.training.evaluation import evaluate
 from bertcli.training.loop import StepResult, train
+from bertcli.training.memory import peak_memory_bytes
 from bertcli.training.metrics import Meter
 from bertcli.training.optimizers import adamw
 from bertcli.training.run_directory import RunDirectory
@@ -37,6 +38,8 @@ from bertcli.training.signals import StopRequest, stop_on_signals
 
 BATCH_SIZE_GPU, BATCH_SIZE_CPU = 512, 32
 LARGEST_DEFAULT_MICRO_BATCH = 64
+SMALLEST_INTERVAL = 50
+"""Steps between evaluations or checkpoints, at least, when they are not set: short runs should train."""
 TIMED_STEPS = (5, 20)
 """``--minutes`` times the steps between these two."""
 
@@ -229,13 +232,6 @@ class Session:
         )
 
 
-def set_dropout(model: torch.nn.Module, probability: float) -> None:
-    """Set every dropout of a model; its configuration keeps what it says, for fine-tuning."""
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = probability
-
-
 def _open_data(config: Pretrain, *, held_out: bool = False) -> OpenData:
     return open_data(
         config.data,
@@ -289,7 +285,7 @@ def _resolved(config: Pretrain, opened: OpenData, device: torch.device, precisio
 
 
 def _intervals(config: Pretrain, steps: int) -> dict[str, int]:
-    tenth = max(1, steps // 10)
+    tenth = max(SMALLEST_INTERVAL, steps // 10)
     return {"eval_every": config.eval_every or tenth, "save_every": config.save_every or tenth}
 
 

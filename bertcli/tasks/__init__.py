@@ -40,11 +40,11 @@ class Preset(Settings):
 
     kind: str
     """Kind of task."""
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
     """The kind's settings: columns, labels, metrics."""
-    files: dict[str, Names] = {"train": ("train",), "dev": ("dev",), "test": ("test",)}
-    """File names without their suffix, by split; with several dev or test splits the first is the main one."""
-    official: dict[str, str] = {}
+    files: dict[str, Names] = Field(default_factory=dict)
+    """File names without suffix where a split has other names or several parts, of which the first is the main one."""
+    official: dict[str, str] = Field(default_factory=dict)
     """Name of the official prediction file of each test split."""
     epochs: Annotated[int | None, Field(ge=1)] = None
     """Passes over the training split, where the data set's usual practice differs from the general one."""

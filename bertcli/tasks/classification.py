@@ -142,7 +142,9 @@ class Classification:
         forms = [w if w == name else f"{w} ({name})" for w, name in (self.labels or {}).items()]
         shown = ", ".join(forms[:20]) + (f" and {len(forms) - 20} more" if len(forms) > 20 else "")
         return InputFileError(
-            f"the label {written!r} is not one of the task's" if closed else f"the training split has no label {written!r}",
+            f"the label {written!r} is not one of the task's"
+            if closed
+            else f"the training split has no label {written!r}",
             path=examples.paths[row],
             line=examples.lines[row],
             hint=f"known labels: {shown}",
@@ -169,13 +171,17 @@ class Classification:
         """Cross-entropy, summed."""
         return cross_entropy(logits, batch["labels"])
 
-    def decode(self, examples: Examples, features: Features, outputs: Sequence[NDArray[np.float32]]) -> list[Prediction]:
+    def decode(
+        self, examples: Examples, features: Features, outputs: Sequence[NDArray[np.float32]]
+    ) -> list[Prediction]:
         """The likeliest class, with the probability of each."""
         logits = np.stack(outputs).astype(np.float64)  # (items, classes)
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities = (odds / odds.sum(axis=1, keepdims=True)).round(6).tolist()
         names = self.names
-        gold = [names[number] for number in features.item_columns["labels"]] if "labels" in features.item_columns else None
+        gold = (
+            [names[number] for number in features.item_columns["labels"]] if "labels" in features.item_columns else None
+        )
         return [
             Prediction(
                 id=examples.ids[row],
@@ -213,8 +219,14 @@ class Classification:
         now, best = np.trace(table) / len(gold), table[rows, columns].sum() / len(gold)
         if best - now <= _SWAPPED_GAIN or len(gold) < 50:
             return []
-        swaps = [f"{self.names[column]} for {self.names[row]}" for row, column in zip(rows, columns, strict=True) if row != column]
-        return [f"the labels look swapped: accuracy {100 * now:.1f}, but {100 * best:.1f} when read as {', '.join(swaps)}"]
+        swaps = [
+            f"{self.names[column]} for {self.names[row]}"
+            for row, column in zip(rows, columns, strict=True)
+            if row != column
+        ]
+        return [
+            f"the labels look swapped: accuracy {100 * now:.1f}, but {100 * best:.1f} when read as {', '.join(swaps)}"
+        ]
 
     def official(self, predictions: Sequence[Prediction]) -> Iterator[str]:
         """GLUE's form, with labels as the data set's files write them."""

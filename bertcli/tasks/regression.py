@@ -128,7 +128,9 @@ class Regression:
         labels = batch["labels"].float()
         return Loss((logits.float().squeeze(-1) - labels).square().sum(), labels.numel())
 
-    def decode(self, examples: Examples, features: Features, outputs: Sequence[NDArray[np.float32]]) -> list[Prediction]:
+    def decode(
+        self, examples: Examples, features: Features, outputs: Sequence[NDArray[np.float32]]
+    ) -> list[Prediction]:
         """The output as it is."""
         gold = features.item_columns.get("labels")
         return [

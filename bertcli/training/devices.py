@@ -16,12 +16,13 @@ def choose_device(name: Device = "auto") -> torch.device:
     """The device of that name; ``auto`` takes CUDA, then MPS, then the CPU. Raises ``DeviceError``."""
     import torch
 
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    found = [kind for kind, is_there in there.items() if is_there]
     if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind]())  # type: ignore[assignment]
-    elif not there[name]():
-        found = ", ".join(kind for kind in there if there[kind]())
-        raise DeviceError(f"there is no {name} device here", hint=f"found: {found}; --device auto takes the best of them")
+        return torch.device(found[0])
+    if name not in found:
+        hint = f"found: {', '.join(found)}; --device auto takes the best of them"
+        raise DeviceError(f"there is no {name} device here", hint=hint)
     return torch.device(name)
 
 
@@ -34,7 +35,8 @@ def choose_precision(name: Precision, device: torch.device) -> Literal["fp32", "
     if name == "auto":
         return "bf16" if has_bf16(device) else "fp32"
     if name == "bf16" and device.type != "cpu" and not has_bf16(device):
-        raise DeviceError(f"this {device.type} device does not compute in bf16", hint="--precision fp32 works everywhere")
+        hint = "--precision fp32 works everywhere"
+        raise DeviceError(f"this {device.type} device does not compute in bf16", hint=hint)
     return name
 
 

@@ -15,8 +15,8 @@ SCHEMA = 1
 class Result:
     """What was measured on one split, over one or several seeds. Metrics are fractions, unrounded.
 
-    ``metrics`` are means over ``seeds``, ``per_seed`` the metrics of each; ``mean``, ``sd`` and ``ci95`` are those of the
-    primary metric (the latter two None with one seed). ``selected_on`` is the split that chose the checkpoint, None
+    ``metrics`` are means over ``seeds``, ``per_seed`` the metrics of each; ``mean``, ``sd`` and ``ci95`` are those of
+    the primary metric (the latter two None with one seed). ``selected_on`` is the split that chose the checkpoint, None
     where the last one was taken. ``truncated`` counts examples of the split that were cut.
     """
 
@@ -79,5 +79,7 @@ def confidence_interval(values: Sequence[float]) -> list[float] | None:
 def missed(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> list[str]:
     """The thresholds that were not reached, in words."""
     return [
-        f"{name} is {metrics[name]:.4f}, below {bound:g}" for name, bound in thresholds.items() if not metrics[name] >= bound
+        f"{name} is {metrics[name]:.4f}, below {bound:g}"
+        for name, bound in thresholds.items()
+        if not metrics[name] >= bound
     ]

@@ -73,7 +73,7 @@ class RunDirectory:
     def describe(self, command: str, requested: Settings, resolved: Settings, **facts: Any) -> None:
         """Write ``config.yaml``, ``environment.json`` and, last, the manifest."""
         first_line = f"# Repeats this run: bertcli {command} config.yaml -o DIR\n"
-        atomic.write_text(self.path / "config.yaml", first_line + write_yaml(resolved.dump()))
+        atomic.write_text(self.path / "config.yaml", first_line + write_yaml(_repeatable(resolved)))
         atomic.write_json(self.path / "environment.json", environment())
         write_manifest(self.path, kind="run", command=command, config=requested.dump(), **facts)
 
@@ -95,6 +95,11 @@ class RunDirectory:
             if record["step"] <= step:
                 kept.append(line)
         atomic.write_text(self.metrics, "".join(f"{line}\n" for line in kept))
+
+
+def _repeatable(resolved: Settings) -> dict[str, Any]:
+    """The configuration without what belongs to one invocation."""
+    return {name: value for name, value in resolved.dump().items() if name not in ("overwrite", "resume", "dry_run")}
 
 
 def environment() -> dict[str, Any]:

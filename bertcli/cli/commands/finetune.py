@@ -1,0 +1,84 @@
+"""Fine-tune a model on a labelled task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bertcli.cli import console
+from bertcli.cli.options import command_app, configured_command
+from bertcli.config.finetune import Finetune
+
+if TYPE_CHECKING:
+    from bertcli.stages.finetune import FinetuneReport
+    from bertcli.stages.finetune_session import FinetunePlan
+
+app = command_app()
+
+
+def body(config: Finetune, as_json: bool) -> None:
+    """Fine-tune a model on a labelled task.
+
+    --task names a data set (cola, mnli, mrpc, qnli, qqp, rte, sst2, stsb, wnli) or a kind of task for tables of your
+    own. Writes the model, its predictions and result.json; scores are those on the dev split.
+    """
+    from bertcli.stages.finetune import finetune
+    from bertcli.stages.finetune_session import FinetunePlan
+
+    report = finetune(config)
+    if isinstance(report, FinetunePlan):
+        console.show_json(report.dump()) if as_json else _show_plan(report)
+    elif as_json:
+        console.show_json(report.result.dump())
+    else:
+        _show_report(report)
+
+
+def _show_plan(plan: FinetunePlan) -> None:
+    facts = {
+        "model": f"{plan.model} ({plan.parameters:,} parameters)",
+        "examples": ", ".join(f"{name} {count:,}" for name, count in plan.examples.items()),
+        "labels": ", ".join(plan.labels) or "numbers",
+        "steps": f"{plan.steps:,} of {plan.batch_size} examples ({plan.epochs:g} epochs)",
+        "learning rate": f"{plan.learning_rate:g}",
+        "cut": ", ".join(
+            f"{name} {plan.truncated[name]:,} examples, {plan.lost_tokens[name]:,} pieces" for name in plan.truncated
+        ),
+        "seeds": ", ".join(map(str, plan.seeds)),
+        "device": f"{plan.device}, {plan.precision}",
+    }
+    if plan.example is not None:
+        facts["first example"] = plan.example
+    console.show_facts(f"{plan.task}: nothing is trained yet", facts)
+
+
+def _show_report(report: FinetuneReport) -> None:
+    for result in (report.result, *report.test_results):
+        rows = []
+        for name, mean in result.metrics.items():
+            values = [row[name] for row in result.per_seed]
+            rows.append((name, _cell(mean, values), *(f"{100 * value:.1f}" for value in values if len(values) > 1)))
+        seeds = [f"seed {seed}" for seed in result.seeds if len(result.seeds) > 1]
+        heading = "mean ± sd" if seeds else "score"
+        title = f"{result.task} on {result.split}, n = {result.n:,}"
+        console.show_table(title, ("metric", heading, *seeds), rows)
+        if result.selected_on == result.split:
+            print("optimistic: this split chose the checkpoint")
+    console.show_facts("written", {"run": report.directory})
+
+
+def _cell(mean: float, values: list[float]) -> str:
+    from statistics import stdev
+
+    if len(values) < 2:
+        return f"{100 * mean:.1f}"
+    return f"{100 * mean:.1f} ± {100 * stdev(values):.1f}"
+
+
+configured_command(
+    app,
+    "finetune",
+    Finetune,
+    body,
+    example="bertcli finetune --task sst2 --data glue/SST-2 --model bertcli-out/runs/pretrain/model",
+    config_file=True,
+)

@@ -1,0 +1,38 @@
+"""Learn a vocabulary from text."""
+
+from __future__ import annotations
+
+from bertcli.cli import console
+from bertcli.cli.options import command_app, configured_command
+from bertcli.config.vocab import VocabBuild
+from bertcli.core.messages import notice
+
+app = command_app(help="Learn a vocabulary from text.")
+
+
+def build(config: VocabBuild, as_json: bool) -> None:
+    """Learn a vocabulary from text.
+
+    Writes a directory that transformers' AutoTokenizer opens. The same text gives the same vocabulary.
+    """
+    from bertcli.stages.vocab import build_vocabulary
+
+    report = build_vocabulary(config)
+    if as_json:
+        console.show_json(report.dump())
+    else:
+        casing = "uncased" if report.lowercase else "cased"
+        console.show_facts(
+            f"vocabulary: {report.directory}",
+            {
+                "pieces": f"{report.size:,} ({report.algorithm}, {casing})",
+                "learned from": f"{report.documents:,} documents, {report.words:,} words, {report.characters:,} characters",
+                "pieces per word": f"{report.tokens_per_word:.3f}",
+                "unknown": f"{report.unknown_rate:.3%} of the pieces",
+                "time": f"{report.elapsed_seconds:,.1f} s",
+            },
+        )
+    notice(f"next: bertcli mask build {' '.join(config.corpus)} --vocab {report.directory}")
+
+
+configured_command(app, "build", VocabBuild, build, example="bertcli vocab build corpus.txt")

@@ -1,0 +1,26 @@
+"""What every command that reads raw text may be told about it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bertcli.core.settings import Argument, Flag, Settings
+
+
+class Corpus(Settings):
+    """Where the text is, and what a document is in it."""
+
+    corpus: Annotated[tuple[str, ...], Field(min_length=1), Argument("CORPUS...")]
+    """Text files, tables (jsonl, csv, tsv, parquet), folders or patterns; .gz, .zst and .xz are read as they are."""
+    documents: Annotated[Literal["auto", "blank-line", "line", "file", "row"], Flag("--documents")] = "auto"
+    """What a document is; auto: a row of a table, a block between blank lines, or a line where no line is blank."""
+    text_column: Annotated[str | None, Flag("--text-column")] = None
+    """Tables: column that holds the text (default: text)."""
+    group_column: Annotated[str | None, Flag("--group-column")] = None
+    """Tables: column whose values are held out as a whole, such as the author."""
+    errors: Annotated[Literal["strict", "replace"], Flag("--errors")] = "strict"
+    """Bytes that are not UTF-8: strict stops there, replace reads U+FFFD."""
+    limit: Annotated[int | None, Field(ge=1), Flag("--limit")] = None
+    """Read only so many documents."""

@@ -1,0 +1,28 @@
+"""What ``bertcli vocab build`` may be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bertcli.config.corpus import Corpus
+from bertcli.core.settings import Flag
+
+
+class VocabBuild(Corpus):
+    """Learn a vocabulary from text."""
+
+    size: Annotated[int, Field(ge=10), Flag("--size")] = 30000
+    """Pieces in the vocabulary, specials included; fewer where the corpus does not give so many."""
+    algorithm: Annotated[Literal["wordpiece", "bpe"], Flag("--algorithm")] = "wordpiece"
+    """WordPiece (##ing) or byte-pair encoding (ing</w>)."""
+    lowercase: Annotated[bool, Flag("--uncased/--cased")] = True
+    """Lower-case the text and strip its accents, or keep both [default: uncased]."""
+    min_count: Annotated[int, Field(ge=1), Flag("--min-count")] = 2
+    """Occurrences that two neighbouring pieces need to become one."""
+    output: Annotated[Path, Flag("--output", "-o")] = Path("bertcli-out/vocab")
+    """Directory to write."""
+    overwrite: Annotated[bool, Flag("--overwrite")] = False
+    """Replace what is there."""

@@ -1,0 +1,354 @@
+"""Fine-tuning: a model and labelled examples to a model for the task, its predictions and its scores."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from bertcli.config.finetune import Finetune
+from bertcli.contracts.task import Examples, Prediction
+from bertcli.core import atomic, fingerprints
+from bertcli.core.messages import notice, progress
+from bertcli.data.splits import Splits, metric_suffix
+from bertcli.errors import InterruptedRunError, ThresholdMissedError
+from bertcli.models.checkpoint import save_model
+from bertcli.models.finetuning import FinetuningModel, predict
+from bertcli.stages.finetune_session import FinetunePlan, Session
+from bertcli.training import results
+from bertcli.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
+from bertcli.training.loop import train
+from bertcli.training.metrics import Meter
+from bertcli.training.optimizers import adamw
+from bertcli.training.results import Result
+from bertcli.training.run_directory import RunDirectory
+from bertcli.training.schedules import learning_rate
+from bertcli.training.signals import StopRequest, stop_on_signals
+
+RESULT_NAME = "result.json"
+
+
+@dataclass(frozen=True)
+class FinetuneReport:
+    """What a run found: the result on the dev split, and on test splits that have labels."""
+
+    directory: str
+    result: Result
+    test_results: tuple[Result, ...] = ()
+
+
+def finetune(requested: Finetune) -> FinetuneReport | FinetunePlan:
+    """Fine-tune with every seed; with ``dry_run`` only the plan.
+
+    Raises a ``UserError`` before any training, and ``ThresholdMissedError`` when everything is written.
+    """
+    run = RunDirectory(requested.run_dir())
+    config = run.taken_up("finetune", requested) if requested.resume else requested
+    if not config.dry_run and not (config.resume and run.exists()):
+        atomic.check_output_dir(run.path, overwrite=config.overwrite, resumable=True)
+    session = Session.open(config)
+    plan = session.plan()
+    _tell(plan)
+    if config.dry_run:
+        return plan
+    if not run.begin(overwrite=config.overwrite, resume=config.resume):
+        run.describe("finetune", requested, session.config, data=session.splits.sha256, plan=plan.dump())
+    run.check_facts(data=session.splits.sha256)
+    with stop_on_signals() as stop:
+        report = _every_seed(session, run, stop)
+    missed = results.missed(report.result.metrics, config.thresholds())
+    if missed:
+        raise ThresholdMissedError("; ".join(missed), hint=f"the run is complete in {run.path}")
+    return report
+
+
+def _tell(plan: FinetunePlan) -> None:
+    """What was chosen and what was cut."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in plan.examples.items())
+    amount = f"{plan.steps:,} steps ({plan.epochs:.3g} x the training split)"
+    notice(f"{counts} examples; {amount}, learning rate {plan.learning_rate:g}")
+    for split, cut in plan.truncated.items():
+        if cut:
+            notice(
+                f"{split}: {cut:,} of {plan.examples[split]:,} examples are longer than {plan.max_length} pieces and "
+                f"lose {plan.lost_tokens[split]:,} in all"
+            )
+
+
+def _every_seed(session: Session, run: RunDirectory, stop: StopRequest) -> FinetuneReport:
+    config = session.config
+    if not session.pooler_is_trained and not config.random_weights and session.task.reads_pooled:
+        notice(f"the pooler of {config.model} was never trained: it starts fresh")
+    if config.seeds == 1:
+        finished = _one_seed(session, run, config.seed, stop)
+        return _report(run, [finished])
+    all_finished = []
+    for seed in range(config.seed, config.seed + config.seeds):
+        inner = RunDirectory(run.path / f"seed-{seed}")
+        own = config.model_copy(update={"seed": seed, "seeds": 1, "output": inner.path})
+        if not inner.exists():
+            inner.path.mkdir(parents=True, exist_ok=True)
+            inner.describe("finetune", own, own, data=session.splits.sha256)
+        all_finished.append(_one_seed(replace(session, config=own), inner, seed, stop))
+    return _report(run, all_finished)
+
+
+def _report(run: RunDirectory, finished: list[list[Result]]) -> FinetuneReport:
+    """Join the results of all seeds, write them, and say where they are."""
+    joined = [_joined(list(of_split)) for of_split in zip(*finished, strict=True)]
+    for result in joined:
+        atomic.write_json(run.path / _result_name(result, joined[0]), result.dump())
+    return FinetuneReport(str(run.path), joined[0], tuple(joined[1:]))
+
+
+def _result_name(result: Result, main: Result) -> str:
+    return RESULT_NAME if result is main else f"result-{result.split}.json"
+
+
+def _joined(of_split: list[Result]) -> Result:
+    if len(of_split) == 1:
+        return of_split[0]
+    first = of_split[0]
+    facts = {
+        name: getattr(first, name)
+        for name in (
+            "task",
+            "split",
+            "n",
+            "selected_on",
+            "truncated",
+            "vocab_sha256",
+            "data_sha256",
+            "device",
+            "precision",
+        )
+    }
+    return results.combine(
+        {result.seeds[0]: result.metrics for result in of_split},
+        first.primary,
+        model_sha256=fingerprints.of_value([result.model_sha256 for result in of_split]),
+        config_sha256=fingerprints.of_value([result.config_sha256 for result in of_split]),
+        tokens_seen=sum(result.tokens_seen for result in of_split),
+        elapsed_seconds=sum(result.elapsed_seconds for result in of_split),
+        **facts,
+    )
+
+
+def _one_seed(session: Session, run: RunDirectory, seed: int, stop: StopRequest) -> list[Result]:
+    """Train, write the model and the predictions, and score them: the result on dev, then on labelled test splits."""
+    finished = _finished(run)
+    if finished:
+        notice(f"{run.path} is finished already")
+        return finished
+    trained = _train(session, run, seed, stop)
+    accelerator = session.accelerator
+    parts = ["encoder", *(["pooler"] if session.task.reads_pooled else []), session.task.head]
+    save_model(run.model, trained.model.assembled(), trained=parts, tokenizer=session.tokenizer)
+    predictions = {split.split: _predictions(session, trained.model, split)[0] for split in session.splits.all()[1:]}
+    for split in session.splits.all()[1:]:
+        _write_predictions(session, run, split, predictions[split.split])
+    facts = {
+        "task": session.config.task,
+        "selected_on": None,
+        "model_sha256": fingerprints.of_file(run.model / "model.safetensors"),
+        "vocab_sha256": session.tokenizer.vocabulary.fingerprint,
+        "data_sha256": session.splits.sha256,
+        "config_sha256": fingerprints.of_value(_what_matters(session.config)),
+        "tokens_seen": trained.tokens_seen,
+        "device": accelerator.device.type,
+        "precision": session.config.precision,
+        "elapsed_seconds": trained.elapsed_seconds,
+    }
+    scored = [_scored(session, group, predictions, seed, facts) for group in _groups(session.splits)]
+    for result in scored:
+        atomic.write_json(run.path / _result_name(result, scored[0]), result.dump())
+    if session.config.keep == 0:
+        shutil.rmtree(run.checkpoints, ignore_errors=True)
+    return scored
+
+
+def _finished(run: RunDirectory) -> list[Result]:
+    """The results of a run that is complete; none where it is not."""
+    main = run.path / RESULT_NAME
+    if not main.is_file():
+        return []
+    files = [main, *sorted(run.path.glob("result-*.json"))]
+    return [Result(**json.loads(file.read_text("utf-8"))) for file in files]
+
+
+def _what_matters(config: Finetune) -> dict[str, Any]:
+    """The configuration without where and how it ran."""
+    aside = {
+        "output",
+        "overwrite",
+        "resume",
+        "dry_run",
+        "workers",
+        "threads",
+        "keep",
+        "save_every",
+        "fail_under",
+        "text",
+    }
+    return {name: value for name, value in config.dump().items() if name not in aside}
+
+
+@dataclass
+class _Trained:
+    """A model under training: what a checkpoint keeps beside the weights, and the weights."""
+
+    model: FinetuningModel
+    step: int = 0
+    tokens_seen: int = 0
+    elapsed_seconds: float = 0.0
+    cursor: dict[str, int] | None = None
+
+    def dump(self) -> dict[str, Any]:
+        return {"tokens_seen": self.tokens_seen, "elapsed_seconds": self.elapsed_seconds, "cursor": self.cursor}
+
+
+def _train(session: Session, run: RunDirectory, seed: int, stop: StopRequest) -> _Trained:
+    """Train to the last step, evaluating, logging and saving on the way."""
+    config, accelerator = session.config, session.accelerator
+    assert config.learning_rate
+    steps = session.steps
+    eval_every, save_every = (every or session.steps_per_epoch for every in (config.eval_every, config.save_every))
+    model = session.build(seed).to(accelerator.device)
+    optimizer = adamw(
+        model,
+        weight_decay=config.optimizer.weight_decay,
+        beta1=config.optimizer.beta1,
+        beta2=config.optimizer.beta2,
+        epsilon=config.optimizer.epsilon,
+    )
+    state = _Trained(model)
+    _restore(run, state, optimizer)
+    wrapped = accelerator.prepare(model)
+    rate = learning_rate(
+        config.schedule.shape, peak=config.learning_rate, steps=steps, **config.schedule.model_dump(exclude={"shape"})
+    )
+    batches = session.batches("train").training(
+        seed=seed,
+        batch_size=config.batch_size,
+        accumulate=config.accumulate,
+        workers=config.workers,
+        rank=accelerator.process_index,
+        world_size=accelerator.num_processes,
+        start=state.cursor,
+    )
+    meter = Meter(check_every_step=accelerator.device.type == "cpu")
+    before, started_at = state.elapsed_seconds, time.monotonic()
+    status = ""
+    with progress("fine-tuning", steps, "steps") as bar:
+        for result in train(
+            wrapped,
+            optimizer,
+            rate,
+            batches,
+            accelerator=accelerator,
+            weights=model.weights,
+            start_step=state.step,
+            steps=steps,
+            clip=config.optimizer.clip,
+        ):
+            state.step, state.cursor = result.step, result.after
+            state.tokens_seen += result.tokens
+            state.elapsed_seconds = before + time.monotonic() - started_at
+            meter.add(result)
+            finished = result.step == steps
+            if result.step % config.log_every == 0 or finished or stop:
+                line = meter.read()
+                run.log({"step": state.step, "epoch": result.epoch, "tokens_seen": state.tokens_seen, **line})
+                status = f"loss {line['train/loss']:.3f}  {line['speed/sequences_per_second']:,.0f} examples/s"
+            bar.update(result.step, status)
+            paused_at = time.monotonic()
+            if result.step % eval_every == 0 and not stop:
+                run.log({"step": state.step, "tokens_seen": state.tokens_seen, **_evaluated(session, model)})
+            if (result.step % save_every == 0 and not finished) or stop:
+                save_checkpoint(run.checkpoints, state.step, model, optimizer, state.dump(), keep=max(1, config.keep))
+            meter.pause(time.monotonic() - paused_at)
+            if stop:
+                assert stop.signal_number is not None
+                raise InterruptedRunError(
+                    f"interrupted after step {state.step} of {steps}; the checkpoint is saved",
+                    signal_number=stop.signal_number,
+                    hint="the same command with --resume continues",
+                )
+    if config.keep:
+        save_checkpoint(run.checkpoints, state.step, model, optimizer, state.dump(), keep=config.keep)
+    return state
+
+
+def _restore(run: RunDirectory, state: _Trained, optimizer: torch.optim.Optimizer) -> None:
+    checkpoint = newest_checkpoint(run.checkpoints)
+    if checkpoint is None:
+        run.forget_after(-1)
+        return
+    load_checkpoint(checkpoint, state.model, optimizer)
+    run.forget_after(checkpoint.step)
+    state.step = checkpoint.step
+    for name, value in checkpoint.state.items():
+        setattr(state, name, value)
+    notice(f"continuing after step {checkpoint.step}")
+
+
+def _evaluated(session: Session, model: FinetuningModel) -> dict[str, float]:
+    """``eval/METRIC`` and ``eval/loss`` on the main dev split."""
+    main = session.splits.dev[0]
+    predictions, loss = _predictions(session, model, main)
+    metrics = {f"eval/{name}": value for name, value in session.task.score(predictions).items()}
+    return metrics if loss is None else {"eval/loss": loss, **metrics}
+
+
+def _predictions(session: Session, model: FinetuningModel, split: Examples) -> tuple[list[Prediction], float | None]:
+    """Predictions for a split, and the mean loss where it has labels."""
+    features = session.features[split.split]
+    with session.accelerator.autocast():
+        outputs = predict(
+            model,
+            session.batches(split.split).evaluation(batch_size=2 * session.config.batch_size),
+            items=features.items,
+            device=session.accelerator.device,
+        )
+    return session.task.decode(split, features, outputs.logits), outputs.loss
+
+
+def _write_predictions(session: Session, run: RunDirectory, split: Examples, predictions: list[Prediction]) -> None:
+    directory = run.path / "predictions"
+    lines = (json.dumps(prediction.dump(), ensure_ascii=False) + "\n" for prediction in predictions)
+    atomic.write_text(directory / f"{split.split}.jsonl", "".join(lines))
+    preset = session.found.preset
+    if preset and split.split in preset.official:
+        text = "".join(f"{line}\n" for line in session.task.official(predictions))
+        atomic.write_text(directory / preset.official[split.split], text)
+
+
+def _groups(splits: Splits) -> list[tuple[Examples, ...]]:
+    """Splits that share a result: all dev splits, and each test split that has labels."""
+    return [splits.dev, *((split,) for split in splits.test if "label" in split.columns)]
+
+
+def _scored(
+    session: Session,
+    group: tuple[Examples, ...],
+    predictions: Mapping[str, list[Prediction]],
+    seed: int,
+    facts: Mapping[str, Any],
+) -> Result:
+    """The result on the first split of a group; the metrics of the others carry their names' endings."""
+    main = group[0]
+    metrics: dict[str, float] = {}
+    for split in group:
+        suffix = metric_suffix(split.split, main.split)
+        found = predictions[split.split]
+        metrics |= {f"{name}{suffix}": value for name, value in session.task.score(found).items()}
+        for doubt in session.task.doubts(found):
+            notice(f"{split.split}: {doubt}")
+    combine = partial(results.combine, {seed: metrics}, session.task.primary)
+    return combine(split=main.split, n=len(main), truncated=session.features[main.split].truncated_examples(), **facts)

@@ -1,0 +1,250 @@
+"""Opens everything that a fine-tuning needs, checks it against each other and settles what depends on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from bertcli.config.finetune import DEFAULT_MODEL, Finetune
+from bertcli.config.loader import FlagValue, load_config
+from bertcli.contracts.task import Features, Task
+from bertcli.core.messages import notice
+from bertcli.data.bucketing import BucketedBatches, steps_per_epoch
+from bertcli.data.splits import Splits, check_metrics, find_files, load_hub_splits, metric_suffix, read_splits
+from bertcli.errors import ConfigError, ModelError, VocabularyError
+from bertcli.models.checkpoint import model_directory, open_model, pooler_is_trained
+from bertcli.models.finetuning import FinetuningModel, restart_pooler
+from bertcli.tasks import FoundTask, find_task
+from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+from bertcli.training.accelerators import make_accelerator
+from bertcli.training.devices import choose_device, choose_precision, set_threads
+
+SMALL_WIDTH = 512
+"""Models up to this width (tiny to medium) take the larger rate and one epoch more (Turc et al. 2019)."""
+FEW_EXAMPLES, EPOCHS_FEW_EXAMPLES = 5000, 20
+"""Fewer training examples take more epochs (Mosbach et al. 2021)."""
+LEARNING_RATE, LEARNING_RATE_SMALL_MODEL = 2e-5, 1e-4
+EPOCHS, EPOCHS_SMALL_MODEL = 3, 4
+
+
+@dataclass(frozen=True)
+class FinetunePlan:
+    """What a run will do, known before it begins. ``truncated`` counts examples, ``lost_tokens`` their pieces.
+
+    ``example`` is the first training example as the model sees it; None where the data's text is not to be shown.
+    """
+
+    task: str
+    model: str
+    parameters: int
+    examples: dict[str, int]
+    labels: list[str]
+    steps: int
+    epochs: float
+    batch_size: int
+    learning_rate: float
+    max_length: int
+    truncated: dict[str, int]
+    lost_tokens: dict[str, int]
+    seeds: list[int]
+    device: str
+    precision: str
+    example: str | None = None
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Session:
+    """Everything a run needs, opened and checked against each other; ``config`` has no open question left."""
+
+    config: Finetune
+    found: FoundTask
+    splits: Splits
+    features: dict[str, Features]
+    tokenizer: Tokenizer
+    accelerator: Accelerator
+    parameters: int
+    pooler_is_trained: bool
+
+    @classmethod
+    def open(cls, config: Finetune) -> Session:
+        """Open and check everything. Raises a ``UserError`` for whatever does not fit."""
+        device = choose_device(config.device)
+        precision = choose_precision(config.precision, device)
+        set_threads(config.threads)
+        found, task = open_task(config)
+        directory = _model_directory(config.model)
+        splits = _read(config, found, task)
+        suffixes = [metric_suffix(split.split, splits.dev[0].split) for split in splits.dev]
+        check_metrics(task, config.thresholds(), suffixes)
+        tokenizer = load_tokenizer(config.model)
+        accelerator = make_accelerator(device, precision)
+        session = cls(config, found, splits, {}, tokenizer, accelerator, 0, pooler_is_trained(directory) is not False)
+        model = session.build(config.seed)
+        segments = _check_fits(model.encoder.config, config, tokenizer)
+        features = {split.split: splits.task.encode(split, tokenizer, config.max_length) for split in splits.all()}
+        if not segments and features["train"].has_pairs:
+            notice("the model knows one segment only: both texts of a pair are told apart by [SEP] alone")
+            features = {name: split.without_segments() for name, split in features.items()}
+        resolved = _resolved(config, found, model.encoder.config, features["train"].items, device, precision)
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        return replace(session, config=resolved, features=features, parameters=parameters)
+
+    @property
+    def task(self) -> Task:
+        """The task with its labels."""
+        return self.splits.task
+
+    def build(self, seed: int) -> FinetuningModel:
+        """The model with its initial weights: the same for the same seed."""
+        torch.manual_seed(seed)
+        architecture, loaded = open_model(self.config.model, pooled=self.task.reads_pooled)
+        encoder = loaded.encoder
+        # Opening draws from the generator as it needs: what is fresh below must depend on the seed alone.
+        torch.manual_seed(seed)
+        if self.config.random_weights:
+            encoder = architecture.build(encoder.config, pooled=self.task.reads_pooled)
+        elif self.task.reads_pooled and not self.pooler_is_trained:
+            restart_pooler(encoder, spread=encoder.config.initializer_range)
+        return FinetuningModel(architecture, encoder, self.task)
+
+    def batches(self, split: str) -> BucketedBatches:
+        """The batches of a split."""
+        return BucketedBatches(
+            self.features[split],
+            self.tokenizer.vocabulary.pad_id,
+            self.task.count,
+            pooled_only=self.task.reads_pooled and not self.task.per_token,
+        )
+
+    def plan(self) -> FinetunePlan:
+        """What will be done."""
+        config = self.config
+        assert config.learning_rate
+        return FinetunePlan(
+            task=config.task,
+            model=config.model,
+            parameters=self.parameters,
+            examples={split.split: len(split) for split in self.splits.all()},
+            labels=[str(name) for name in self.task.model_facts().get("id2label", {}).values()],
+            steps=self.steps,
+            epochs=self.steps / self.steps_per_epoch,
+            batch_size=config.batch_size,
+            learning_rate=config.learning_rate,
+            max_length=config.max_length,
+            truncated={name: features.truncated_examples() for name, features in self.features.items()},
+            lost_tokens={name: int(features.lost.sum()) for name, features in self.features.items()},
+            seeds=list(range(config.seed, config.seed + config.seeds)),
+            device=self.accelerator.device.type,
+            precision=config.precision,
+            example=self._first_example() if config.text else None,
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in one pass over the training split."""
+        return max(
+            1,
+            steps_per_epoch(
+                self.features["train"].items, self.config.batch_size, world_size=self.accelerator.num_processes
+            ),
+        )
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        if self.config.steps is not None:
+            return self.config.steps
+        assert self.config.epochs
+        return math.ceil(self.config.epochs * self.steps_per_epoch)
+
+    def _first_example(self) -> str:
+        features = self.features["train"]
+        return " ".join(self.tokenizer.pieces(features.input_ids[: features.offsets[1]]))
+
+
+def open_task(config: Finetune) -> tuple[FoundTask, Task]:
+    """The task that the configuration names, with its settings. Raises ``ConfigError`` with every fault."""
+    found = find_task(config.task)
+    columns = {
+        key: value
+        for key in ("text_column", "pair_column", "label_column")
+        if (value := getattr(config, key)) is not None
+    }
+    flags = [FlagValue((key,), value, f"task_settings.{key}") for key, value in config.task_settings.items()]
+    flags += [FlagValue((key,), value, "--" + key.replace("_", "-")) for key, value in columns.items()]
+    preset = [FlagValue((key,), value, f"{found.name}.yaml") for key, value in found.settings.items()]
+    return found, found.kind(load_config(found.kind.Settings, flags=[*preset, *flags]))
+
+
+def _model_directory(model: str) -> Path:
+    try:
+        return model_directory(model)
+    except ModelError as error:
+        if Path(model).exists():
+            raise
+        what = "there is no pretrained model here yet" if model == DEFAULT_MODEL else error.message
+        raise ModelError(
+            what, path=model, hint="make one with `bertcli pretrain --mlm --nsp`, or give --model DIR or a Hub id"
+        ) from error
+
+
+def _read(config: Finetune, found: FoundTask, task: Task) -> Splits:
+    names = found.preset.files if found.preset else {}
+    if config.data or config.train:
+        files = find_files(
+            data=config.data,
+            given={"train": config.train, "dev": config.dev, "test": config.test},
+            names=names,
+        )
+        return read_splits(task, files, limit=config.limit, seed=config.seed)
+    if found.preset is None:
+        raise ConfigError(
+            f"{config.task} needs data", hint="give a folder by --data DIR, or files by --train and --dev"
+        )
+    notice(f"no --data: taking {found.preset.hub.dataset} ({found.preset.hub.config}) from the Hub")
+    return load_hub_splits(task, found.preset.hub, names, limit=config.limit, seed=config.seed)
+
+
+def _check_fits(model_config: Any, config: Finetune, tokenizer: Tokenizer) -> bool:
+    """Refuse what the model cannot take; returns whether it knows a second segment."""
+    longest = model_config.max_position_embeddings
+    if config.max_length > longest:
+        raise ConfigError(
+            f"--max-length {config.max_length} is longer than the model's {longest} positions",
+            hint=f"--max-length {longest} or less",
+        )
+    if tokenizer.vocabulary.size > model_config.vocab_size:
+        raise VocabularyError(
+            f"the vocabulary has {tokenizer.vocabulary.size:,} pieces, the model {model_config.vocab_size:,}",
+            path=config.model,
+            hint="the vocabulary is not this model's; take both from the same place",
+        )
+    return bool(getattr(model_config, "type_vocab_size", 1) >= 2)
+
+
+def _resolved(
+    config: Finetune, found: FoundTask, model_config: Any, examples: int, device: torch.device, precision: str
+) -> Finetune:
+    """Every default that depends on something, settled."""
+    small = model_config.hidden_size <= SMALL_WIDTH
+    update: dict[str, Any] = {"device": device.type, "precision": precision}
+    if config.learning_rate is None:
+        update["learning_rate"] = LEARNING_RATE_SMALL_MODEL if small else LEARNING_RATE
+    if config.epochs is None and config.steps is None:
+        usual = EPOCHS_SMALL_MODEL if small else EPOCHS
+        if found.preset and found.preset.epochs:
+            usual = found.preset.epochs
+        elif examples < FEW_EXAMPLES:
+            usual = EPOCHS_FEW_EXAMPLES
+        update["epochs"] = float(usual)
+    settings = dict(found.settings) | config.task_settings
+    return config.model_copy(update=update | {"task_settings": settings, "resume": False, "overwrite": False})

@@ -1,0 +1,1 @@
+"""Text: documents and sentences, vocabularies and their learning, tokenizers. Knows the tokenizers library."""

@@ -1,0 +1,229 @@
+"""A corpus: files of text or tables, found, opened and read document by document in constant memory."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from bertcli.core import fingerprints
+from bertcli.core.messages import notice
+from bertcli.errors import ConfigError, InputFileError
+from bertcli.text.compression import COMPRESSED_SUFFIXES, open_binary
+from bertcli.text.lines import Errors, has_blank_lines, read_lines, read_whole_lines
+from bertcli.text.records import TABLE_SUFFIXES, Record, read_records
+
+__all__ = ["COMPRESSED_SUFFIXES", "Document", "find_files", "fingerprint", "open_binary", "read_documents"]
+
+TEXT_SUFFIXES = (".txt", ".text", ".md")
+SUFFIXES = (*TEXT_SUFFIXES, *TABLE_SUFFIXES)
+DEFAULT_TEXT_COLUMN = "text"
+
+Documents = Literal["auto", "blank-line", "line", "file", "row"]
+
+_OUTPUTS = "bertcli-out"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document: its text, the group that it is held out with, and where it begins (lines and rows from 1)."""
+
+    text: str
+    group: str | None
+    path: str
+    line: int
+
+
+def find_files(patterns: Sequence[str]) -> list[Path]:
+    """The files that paths, folders (with all below them) and glob patterns name, each once, in a settled order.
+
+    Hidden files and ``bertcli-out`` are passed over in folders. Raises ``InputFileError`` where something is not
+    there, matches nothing or is of no known format.
+    """
+    found: dict[Path, Path] = {}
+    for pattern in patterns:
+        for file in _matches(pattern):
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
+
+
+def read_documents(
+    files: Sequence[Path],
+    *,
+    documents: Documents = "auto",
+    text_column: str | None = None,
+    group_column: str | None = None,
+    errors: Errors = "strict",
+    limit: int | None = None,
+) -> Iterator[Document]:
+    """The documents of all files in order, at most ``limit`` of them; texts of white space alone are none.
+
+    ``auto``: a row of a table is a document; in a text file blank lines stand between documents, and where there is
+    none, every line is one. Raises ``InputFileError`` where a file does not hold what is asked, or none holds a
+    document; ``ConfigError`` where a column is named and no file is a table.
+    """
+    if not any(file_format(file) in TABLE_SUFFIXES for file in files):
+        for flag, column in (("--text-column", text_column), ("--group-column", group_column)):
+            if column is not None:
+                raise ConfigError(f"{flag} {column}: no file of the corpus is a table", hint="text files have no columns")
+    reader = _Reader(documents, text_column or DEFAULT_TEXT_COLUMN, group_column, errors)
+    found = (document for file in files for document in reader.read(file))
+    count = 0
+    for document in islice(found, limit):
+        count += 1
+        yield document
+    reader.tell_skipped()
+    if not count:
+        names = ", ".join(map(str, files[:3])) + (", …" if len(files) > 3 else "")
+        raise InputFileError(f"no document in the corpus: {names}", hint="a document needs a character that is no space")
+
+
+def fingerprint(files: Sequence[Path]) -> str:
+    """SHA-256 over the contents of the files as they are on disk, in their order; their names do not matter."""
+    return fingerprints.of_value([fingerprints.of_file(file) for file in files])
+
+
+def file_format(path: Path) -> str | None:
+    """The suffix that says how a file is written, below a suffix of compression; None where it is not known."""
+    name = path.name.lower()
+    for suffix in COMPRESSED_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
+
+
+def _matches(pattern: str) -> list[Path]:
+    path = Path(pattern).expanduser()
+    if path.is_file():
+        if file_format(path) is None:
+            raise InputFileError(f"a file of no known format: {path.suffix or 'no suffix'}", path=path, hint=_known())
+        return [path]
+    if path.is_dir():
+        files = _files_below(path)
+        if not files:
+            raise InputFileError("no file of a known format in this folder", path=path, hint=_known())
+        return files
+    if not glob.has_magic(pattern):
+        raise InputFileError("no such file or folder", path=path)
+    matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
+    files = []
+    for match in matches:
+        if match.is_dir():
+            files += [] if "**" in pattern else _files_below(match)
+        elif file_format(match) is not None:
+            files.append(match)
+    if not files:
+        what = "only files of no known format" if matches else "nothing"
+        raise InputFileError(f"the pattern matches {what}", path=pattern, hint=_known())
+    return files
+
+
+def _files_below(folder: Path) -> list[Path]:
+    files = []
+    for file in sorted(folder.rglob("*")):
+        parts = file.relative_to(folder).parts
+        if file.is_file() and file_format(file) and not any(part.startswith(".") or part == _OUTPUTS for part in parts):
+            files.append(file)
+    return files
+
+
+def _known() -> str:
+    return f"known suffixes: {', '.join(SUFFIXES)}; each also with {', '.join(COMPRESSED_SUFFIXES)}"
+
+
+class _Reader:
+    """Reads one file after the other, and counts what it passed over."""
+
+    def __init__(self, documents: Documents, text_column: str, group_column: str | None, errors: Errors) -> None:
+        self.documents = documents
+        self.text_column = text_column
+        self.group_column = group_column
+        self.errors = errors
+        self.rows_without_text = 0
+
+    def read(self, path: Path) -> Iterator[Document]:
+        is_table = file_format(path) in TABLE_SUFFIXES
+        kind = self.documents
+        if kind == "auto":
+            kind = "row" if is_table else self._kind_of_text(path)
+        if is_table and kind in ("line", "blank-line"):
+            raise InputFileError(f"--documents {kind} is for text files, and this is a table", path=path, hint=_WAYS)
+        if not is_table and kind == "row":
+            raise InputFileError("--documents row is for tables, and this is a text file", path=path, hint=_WAYS)
+        found: Iterator[tuple[int, str, str | None]]
+        if is_table:
+            found = self._rows(path) if kind == "row" else self._whole_table(path)
+        else:
+            found = ((line, text, None) for line, text in self._texts(path, kind))
+        for line, text, group in found:
+            if text and not text.isspace():
+                yield Document(text, group, str(path), line)
+
+    def tell_skipped(self) -> None:
+        if self.rows_without_text:
+            rows = "1 row has" if self.rows_without_text == 1 else f"{self.rows_without_text:,} rows have"
+            notice(f"{rows} no text and were passed over" if self.rows_without_text > 1 else f"{rows} no text and was passed over")
+
+    def _kind_of_text(self, path: Path) -> Documents:
+        if has_blank_lines(path):
+            return "blank-line"
+        notice(f"{path} has no blank line between two lines: every line is a document (--documents file takes it whole)")
+        return "line"
+
+    def _texts(self, path: Path, kind: Documents) -> Iterator[tuple[int, str]]:
+        if kind == "file":
+            yield 1, "".join(read_whole_lines(path, errors=self.errors))
+        elif kind == "line":
+            yield from enumerate(read_lines(path, errors=self.errors), start=1)
+        else:
+            yield from _separated_by_blank_lines(read_lines(path, errors=self.errors))
+
+    def _rows(self, path: Path) -> Iterator[tuple[int, str, str | None]]:
+        for record in self._records(path):
+            if record.text is None or not record.text or record.text.isspace():
+                self.rows_without_text += 1
+            else:
+                yield record.line, record.text, record.group
+
+    def _whole_table(self, path: Path) -> Iterator[tuple[int, str, str | None]]:
+        groups: list[str | None] = []
+        texts = []
+        for line, text, group in self._rows(path):
+            if groups and group != groups[0]:
+                raise InputFileError(
+                    f"--documents file with rows of several groups: {groups[0]!r} and {group!r}",
+                    path=path,
+                    line=line,
+                    hint="leave --group-column or --documents out",
+                )
+            groups.append(group)
+            texts.append(text)
+        if texts:
+            yield 1, "\n".join(texts), groups[0]
+
+    def _records(self, path: Path) -> Iterator[Record]:
+        return read_records(
+            path,
+            str(file_format(path)),
+            text_column=self.text_column,
+            group_column=self.group_column,
+            errors=self.errors,
+        )
+
+
+_WAYS = "--documents auto takes rows of tables, and lines or blank-line blocks of text files"
+
+
+def _separated_by_blank_lines(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
+    block: list[str] = []
+    number = 0
+    for number, line in enumerate(lines, start=1):
+        if line and not line.isspace():
+            block.append(line)
+        elif block:
+            yield number - len(block), "\n".join(block)
+            block = []
+    if block:
+        yield number - len(block) + 1, "\n".join(block)

@@ -1,0 +1,199 @@
+"""Rows of tables that hold text: JSON lines, comma- or tab-separated text, Parquet; read row by row.
+
+Tab-separated files are read without quoting, as GLUE writes them; comma-separated files with it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertcli.core.component_folder import did_you_mean
+from bertcli.errors import InputFileError
+from bertcli.text.compression import COMPRESSED_SUFFIXES, open_binary
+from bertcli.text.lines import Errors, read_lines
+
+TABLE_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
+
+_ROWS_PER_BATCH = 1024
+_LONGEST_C_INTEGER = 2**31 - 1  # the csv module keeps its limit in a C long, which has 32 bits on Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is read of a row: the line it begins on, its text and its group; None where the cell is null."""
+
+    line: int
+    text: str | None
+    group: str | None
+
+
+def read_records(
+    path: Path, suffix: str, *, text_column: str, group_column: str | None, errors: Errors
+) -> Iterator[Record]:
+    """The rows of a table. Raises ``InputFileError`` with the line (Parquet: the row) of what cannot be read."""
+    columns = _Columns(path, text_column, group_column, errors)
+    match suffix:
+        case ".jsonl":
+            return _from_json_lines(columns)
+        case ".csv":
+            return _from_rows(columns, _comma_separated(path, errors))
+        case ".tsv":
+            return _from_rows(columns, _tab_separated(path, errors))
+        case _:
+            return _from_parquet(columns)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Which columns of which file are read, and how a row's cells become a record."""
+
+    path: Path
+    text: str
+    group: str | None
+    errors: Errors
+
+    def check(self, names: Sequence[str], line: int | None) -> None:
+        """Refuse a table that lacks a column, naming those it has."""
+        for flag, wanted in (("--text-column", self.text), ("--group-column", self.group)):
+            if wanted is not None and wanted not in names:
+                near = did_you_mean(wanted, names)
+                start = f"did you mean {near!r}? " if near else ""
+                raise InputFileError(
+                    f"no column {wanted!r}",
+                    path=self.path,
+                    line=line,
+                    hint=f"{start}columns: {', '.join(map(repr, names))}; choose with {flag}",
+                )
+
+    def record(self, line: int, text: Any, group: Any) -> Record:
+        """A row's record. Raises ``InputFileError`` where its text is neither a string nor null."""
+        if text is not None and not isinstance(text, str):
+            raise InputFileError(
+                f"the column {self.text!r} holds {_kind(text)} here, expected text", path=self.path, line=line
+            )
+        if isinstance(group, dict | list):
+            raise InputFileError(
+                f"the column {self.group!r} holds {_kind(group)} here, expected a name or a number",
+                path=self.path,
+                line=line,
+            )
+        return Record(line, text, None if group is None else str(group))
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "a truth value", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+def _from_json_lines(columns: _Columns) -> Iterator[Record]:
+    checked = False
+    for number, text in enumerate(read_lines(columns.path, errors=columns.errors), start=1):
+        if not text or text.isspace():
+            continue
+        try:
+            row = json.loads(text)
+        except ValueError as error:
+            raise InputFileError(f"not a line of JSON: {error}", path=columns.path, line=number) from error
+        if not isinstance(row, dict):
+            raise InputFileError(f"expected an object, got {_kind(row)}", path=columns.path, line=number)
+        if not checked:
+            columns.check(list(row), number)
+            checked = True
+        cell = row.get(columns.text)
+        if "\\u" in text and isinstance(cell, str):
+            cell = _without_lone_surrogates(cell, columns, number)
+        yield columns.record(number, cell, row.get(columns.group) if columns.group else None)
+
+
+def _without_lone_surrogates(cell: str, columns: _Columns, line: int) -> str:
+    try:
+        cell.encode()
+    except UnicodeEncodeError as error:
+        if columns.errors == "strict":
+            raise InputFileError(
+                "half of a surrogate pair, which is no character",
+                path=columns.path,
+                line=line,
+                hint="--errors replace reads it with U+FFFD there",
+            ) from error
+        return cell.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return cell
+
+
+def _from_rows(columns: _Columns, rows: Iterator[tuple[int, list[str]]]) -> Iterator[Record]:
+    line, names = next(rows, (0, []))
+    if not names:
+        return
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None and repeated in (columns.text, columns.group):
+        raise InputFileError(f"the column {repeated!r} stands in the header twice", path=columns.path, line=line)
+    columns.check(names, line)
+    text_at = names.index(columns.text)
+    group_at = names.index(columns.group) if columns.group is not None else None
+    for line, cells in rows:
+        if len(cells) != len(names):
+            raise InputFileError(
+                f"{len(cells)} cells in this row, {len(names)} columns in the header",
+                path=columns.path,
+                line=line,
+                hint=f"columns: {', '.join(map(repr, names))}",
+            )
+        yield columns.record(line, cells[text_at], cells[group_at] if group_at is not None else None)
+
+
+def _tab_separated(path: Path, errors: Errors) -> Iterator[tuple[int, list[str]]]:
+    for number, text in enumerate(read_lines(path, errors=errors), start=1):
+        if text:
+            yield number, text.split("\t")
+
+
+def _comma_separated(path: Path, errors: Errors) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(min(sys.maxsize, _LONGEST_C_INTEGER))
+    reader = csv.reader((f"{text}\n" for text in read_lines(path, errors=errors)), strict=True)
+    begins = 1
+    try:
+        for cells in reader:
+            if cells:
+                yield begins, cells
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise InputFileError(f"not valid CSV: {error}", path=path, line=begins) from error
+
+
+def _from_parquet(columns: _Columns) -> Iterator[Record]:
+    import pyarrow
+    import pyarrow.parquet
+
+    path = columns.path
+    try:
+        with tempfile.TemporaryFile() as unpacked, open_binary(path) as file:
+            source: Any = path
+            if path.suffix.lower() in COMPRESSED_SUFFIXES:  # Parquet is read from its end
+                shutil.copyfileobj(file, unpacked)
+                source = unpacked
+            table = pyarrow.parquet.ParquetFile(source)
+            columns.check(table.schema_arrow.names, None)
+            wanted = [columns.text] if columns.group in (None, columns.text) else [columns.text, str(columns.group)]
+            yield from _from_batches(columns, table.iter_batches(_ROWS_PER_BATCH, columns=wanted))
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
+        raise InputFileError(f"not a Parquet file: {str(error).splitlines()[0]}", path=path) from error
+    except OSError as error:
+        raise InputFileError(f"cannot be read: {error.strerror or str(error).splitlines()[0]}", path=path) from error
+
+
+def _from_batches(columns: _Columns, batches: Iterable[Any]) -> Iterator[Record]:
+    row = 0
+    for batch in batches:
+        texts = batch[columns.text].to_pylist()
+        groups = batch[columns.group].to_pylist() if columns.group is not None else [None] * len(texts)
+        for text, group in zip(texts, groups, strict=True):
+            row += 1
+            yield columns.record(row, text, group)

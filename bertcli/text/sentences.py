@@ -1,0 +1,96 @@
+"""Sentences of English and Chinese text, by rule.
+
+A line end always ends a sentence, so that headings and paragraphs stand alone. Within a line a stop ends a sentence,
+unless what stands before it (an abbreviation, an initial, the number of a list) or after it (a small letter) says
+otherwise. One pass of a compiled pattern finds the stops; only they are looked at one by one.
+"""
+
+from __future__ import annotations
+
+import re
+
+_CLOSERS = r"\"'”’»)\]}』」）】》〉"
+_HAN = "\u3400-\u9fff\uf900-\ufaff"
+
+# A stop and what closes after it; then white space or a Han character, unless a wide stop or a closer stands last.
+# Nothing is matched twice (possessive runs that begin only where a run begins), so that time grows with the length alone.
+_STOPS = ".!?…‥。！？｡"
+_STOP = re.compile(
+    rf"[{_STOPS}](?<![{_STOPS}][{_STOPS}])[{_STOPS}]*+[{_CLOSERS}]*+(?:(?=[\s{_HAN}])|(?<=[。！？｡{_CLOSERS}]))"
+)
+_WIDE_STOP = re.compile("[。！？｡]")
+_HAN_FOLLOWS = re.compile(rf"[!?…‥]++[{_CLOSERS}]*+[{_HAN}]")
+_NEXT = re.compile(r"\s++[\"'“‘«(\[{「『（【《〈]*+\s*+(?P<first>\S)")
+_NEXT_WORD = re.compile(r"[^\W\d_]+(?![\w.])")
+_LONGEST_ABBREVIATION = 30
+_OPENERS = "\"'“‘«([{"
+
+_NEVER_LAST = frozenset(
+    "mr mrs ms messrs mme mlle dr prof rev hon fr st ste mt ft gen col lt sgt capt cpt cmdr adm maj brig gov sen rep "
+    "pres supt insp vs v cf viz e.g i.e eg ie approx ca eds trans dept univ assn bros a.k.a incl esp".split()
+)
+_BEFORE_NUMBERS = frozenset(
+    "no nos nr p pp vol vols ch chap sec sect fig figs eq eqs art par op pt b d c r "
+    "jan feb mar apr jun jul aug sep sept oct nov dec".split()
+)
+_BEFORE_NAMES = frozenset("inc ltd co corp jr sr al ave blvd rd ph.d m.sc".split())
+_STARTERS = frozenset(
+    "a an the in on at by for from to with after before during since until when while where as if although though "
+    "because however but and or so yet nor then thus hence therefore moreover furthermore meanwhile instead later "
+    "he she it they we you i his her its their our my your this that these those there here who what which why how "
+    "some many most several both each every all another other one two such no not now today also under over "
+    "despite".split()
+)
+_ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
+
+
+def split_sentences(text: str) -> list[str]:
+    """The sentences of a text in order, without the white space around them; no other character is lost."""
+    small_letters_begin = text.islower()
+    sentences = []
+    for line in text.splitlines():
+        start = 0
+        for stop in _STOP.finditer(line):
+            if _ends_sentence(line, start, stop, small_letters_begin):
+                end = _end_of_closers(line, start, stop)
+                sentences.append(line[start:end])
+                start = end
+        sentences.append(line[start:])
+    return [stripped for sentence in sentences if (stripped := sentence.strip())]
+
+
+def _ends_sentence(line: str, start: int, stop: re.Match[str], small_letters_begin: bool) -> bool:
+    at, end = stop.span()
+    following = _NEXT.match(line, end)
+    if following is None:
+        return bool(_WIDE_STOP.search(line, at, end) or _HAN_FOLLOWS.match(line, at))
+    if _WIDE_STOP.search(line, at, end):
+        return True
+    first = following["first"]
+    if first in ",;:" or first.islower() and not small_letters_begin:
+        return False
+    if end - at > 1 or line[at] != ".":
+        return True
+    begin = max(start, at - _LONGEST_ABBREVIATION)
+    word = line[max(begin, line.rfind(" ", begin, at) + 1) : at].lstrip(_OPENERS)
+    if not word:
+        return True
+    small = word.lower()
+    if small in _NEVER_LAST:
+        return False
+    if small in _BEFORE_NUMBERS and first.isdigit():
+        return False
+    is_initial = len(word) == 1 and (word.isupper() or word.islower() and small_letters_begin)
+    if is_initial or small in _BEFORE_NAMES or _ACRONYM.fullmatch(word):
+        next_word = _NEXT_WORD.match(line, following.start("first"))
+        return next_word is not None and next_word[0].lower() in _STARTERS
+    return not (word.isdigit() and line[begin:at].strip() == word)
+
+
+def _end_of_closers(line: str, start: int, stop: re.Match[str]) -> int:
+    """Where the sentence ends; a straight quote right after a wide stop may open the next one."""
+    at, end = stop.span()
+    quote = line.find('"', at, end)
+    if quote < 0 or not _WIDE_STOP.search(line, at, end) or line.count('"', start, at) % 2:
+        return end
+    return quote

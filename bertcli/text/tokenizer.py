@@ -1,0 +1,315 @@
+"""The tokenizer: text to piece ids and back, with the facts of its vocabulary.
+
+It stands on the ``tokenizers`` library alone: importing transformers costs seconds. A special piece that is written
+out in a text is text like any other, so that no corpus can smuggle in a ``[SEP]``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
+
+from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.core import atomic, fingerprints
+from bertcli.core.hub import local_directory
+from bertcli.errors import ModelError, VocabularyError
+from bertcli.text import vocabulary_files
+from bertcli.text.pieces import CLS, CONTINUATION, LONGEST_SEQUENCE, LONGEST_WORD, MASK, PAD, SEP, SPECIALS, UNK, WORD_END
+from bertcli.text.word_cache import WordCache
+
+_TEXTS_PER_CALL = 4096
+_MOST_CAPITALS = 0.01
+"""Share of pieces with a capital letter beyond which a vocabulary is cased; bert-base-chinese has 2 in 21,128."""
+
+_SMALL_LETTER = re.compile("[a-zß-öø-ÿα-ωа-я]")
+
+
+class Tokenizer:
+    """A vocabulary with the rules that cut text into its pieces."""
+
+    def __init__(self, backend: tokenizers.Tokenizer, *, specials: dict[str, str], path: Path | None, config: dict[str, Any]) -> None:
+        backend.no_truncation()
+        backend.no_padding()
+        backend.encode_special_tokens = True
+        self._backend = backend
+        self._specials = specials
+        self._path = path
+        self._config = config
+        self._parts = json.loads(backend.to_str())
+        self._pieces = _pieces_in_order(backend, path)
+        self.casing = _casing(self._parts["normalizer"])
+        self.vocabulary = self._facts()
+        self._words = WordCache(self._encode_plainly) if self._is_by_word() else None
+
+    @property
+    def is_wordpiece(self) -> bool:
+        """Whether the pieces are WordPiece's; BPE's otherwise."""
+        return bool(self._parts["model"]["type"] == "WordPiece")
+
+    def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Piece ids of each text, without special pieces and uncut."""
+        if self._words is not None:
+            return self._words.encode(texts)
+        return [np.array(ids, dtype=np.int32) for ids in self._encode_plainly(texts)]
+
+    def _encode_plainly(self, texts: Sequence[str]) -> list[list[int]]:
+        encode = self._backend.encode_batch_fast
+        ids: list[list[int]] = []
+        for at in range(0, len(texts), _TEXTS_PER_CALL):
+            ids += [encoding.ids for encoding in encode(texts[at : at + _TEXTS_PER_CALL], add_special_tokens=False)]
+        return ids
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """The pieces of ids."""
+        return [self._pieces[number] for number in ids]
+
+    def piece(self, number: int) -> str:
+        """The piece of one id."""
+        return self._pieces[number]
+
+    def text_of(self, ids: Iterable[int]) -> str:
+        """The words that pieces make, a space between two; what a tokenizer drops (case, spaces) does not come back."""
+        pieces = self.pieces(ids)
+        if self.is_wordpiece:
+            return " ".join(pieces).replace(f" {CONTINUATION}", "")
+        if self._ends_words:
+            return "".join(piece.replace(WORD_END, " ") for piece in pieces).strip()
+        return str(self._backend.decode(list(map(int, ids)), skip_special_tokens=False))
+
+    @cached_property
+    def continuation(self) -> NDArray[np.bool_]:
+        """(vocab,) True for ``##`` pieces, which never begin a word. All False for BPE, where a piece does not tell."""
+        return np.array([self.is_wordpiece and piece.startswith(CONTINUATION) for piece in self._pieces])
+
+    def word_starts(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """(seq,) whether each piece of a text begins a word."""
+        if self.is_wordpiece or not self._ends_words:
+            return ~self.continuation[ids]
+        ends = np.array([piece.endswith(WORD_END) for piece in self._pieces])[ids]
+        return np.concatenate([[True], ends[:-1]])[: len(ids)]
+
+    def check_casing(self) -> None:
+        """Raise ``VocabularyError`` where the pieces contradict the lower-casing."""
+        ordinary = [piece for piece in self._pieces if not (piece.startswith("[") and piece.endswith("]"))]
+        capitals = sum(piece != piece.lower() for piece in ordinary)
+        where = self._path / vocabulary_files.CONFIG if self._path else vocabulary_files.CONFIG
+        if self.vocabulary.lowercase and capitals > max(1, _MOST_CAPITALS * len(ordinary)):
+            raise VocabularyError(
+                f"a cased vocabulary with lower-casing: {capitals:,} of its pieces have a capital letter, "
+                "and lower-cased text never reaches them",
+                path=self._path,
+                hint=f'set "do_lower_case": false in {where}',
+            )
+        if not self.vocabulary.lowercase and not capitals and any(map(_SMALL_LETTER.search, ordinary)):
+            raise VocabularyError(
+                "an uncased vocabulary without lower-casing: none of its pieces has a capital letter, "
+                "and every capital would be unknown",
+                path=self._path,
+                hint=f'set "do_lower_case": true in {where}, or build the vocabulary without --cased',
+            )
+
+    def save(self, directory: Path) -> None:
+        """Write the files that transformers' ``AutoTokenizer`` opens; the directory is made where it is not there."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self._backend.save(str(directory / vocabulary_files.TOKENIZER))
+        if self.is_wordpiece:
+            atomic.write_text(directory / vocabulary_files.VOCAB, "".join(f"{piece}\n" for piece in self._pieces))
+        else:
+            self._backend.model.save(str(directory))
+        atomic.write_json(directory / vocabulary_files.CONFIG, self._saved_config())
+
+    def _saved_config(self) -> dict[str, Any]:
+        if not self.is_wordpiece:
+            usual = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": LONGEST_SEQUENCE}
+            return usual | self._specials | self._config
+        return {
+            "tokenizer_class": "BertTokenizer",
+            "do_lower_case": self.casing["lowercase"],
+            "tokenize_chinese_chars": self.casing["tokenize_chinese_chars"],
+            "strip_accents": self.casing["strip_accents"],
+            "model_max_length": self._config.get("model_max_length", LONGEST_SEQUENCE),
+            **self._specials,
+        }
+
+    def _facts(self) -> Vocabulary:
+        numbers = {piece: number for number, piece in enumerate(self._pieces)}
+        missing = [piece for piece in self._specials.values() if piece not in numbers]
+        if missing:
+            raise VocabularyError(
+                f"the vocabulary lacks {', '.join(missing)}", path=self._path, hint=vocabulary_files.HINT
+            )
+        marked = {token["id"] for token in self._parts["added_tokens"] if token["special"]}
+        roles = {role: numbers[piece] for role, piece in self._specials.items()}
+        return Vocabulary(
+            size=len(self._pieces),
+            pad_id=roles["pad_token"],
+            unk_id=roles["unk_token"],
+            cls_id=roles["cls_token"],
+            sep_id=roles["sep_token"],
+            mask_id=roles["mask_token"],
+            special_ids=tuple(sorted(marked | set(roles.values()))),
+            lowercase=self.casing["lowercase"],
+            fingerprint=fingerprints.of_value({"pieces": self._pieces, **self.casing}),
+        )
+
+    def _is_by_word(self) -> bool:
+        normalizer, splitter = self._parts["normalizer"], self._parts["pre_tokenizer"]
+        kinds = (normalizer and normalizer["type"], splitter and splitter["type"])
+        return kinds == ("BertNormalizer", "BertPreTokenizer") and all(
+            token["special"] for token in self._parts["added_tokens"]
+        )
+
+    @cached_property
+    def _ends_words(self) -> bool:
+        return bool(self._parts["model"].get("end_of_word_suffix") == WORD_END)
+
+
+def load_tokenizer(where: str) -> Tokenizer:
+    """The tokenizer of a vocabulary or model directory, a ``vocab.txt``, or a Hub id.
+
+    ``tokenizer.json`` is taken where there is one; otherwise BERT's tokenizer is made from ``vocab.txt``, with the
+    casing that ``tokenizer_config.json`` says (lower-casing where it says nothing, as in transformers). Raises
+    ``VocabularyError``.
+    """
+    path = Path(where)
+    if path.is_file():
+        return _from_vocab_txt(path, path.parent)
+    try:
+        directory = local_directory(where, patterns=vocabulary_files.FILES, hint=vocabulary_files.HINT)
+    except ModelError as error:
+        raise VocabularyError(error.message, path=error.path, hint=error.hint) from error
+    if (directory / vocabulary_files.TOKENIZER).is_file():
+        return _from_tokenizer_json(directory)
+    if (directory / vocabulary_files.VOCAB).is_file():
+        return _from_vocab_txt(directory / vocabulary_files.VOCAB, directory)
+    raise VocabularyError(
+        f"no vocabulary here: neither {vocabulary_files.TOKENIZER} nor {vocabulary_files.VOCAB}",
+        path=directory,
+        hint=vocabulary_files.HINT,
+    )
+
+
+def wordpiece_tokenizer(
+    pieces: Sequence[str],
+    *,
+    lowercase: bool,
+    tokenize_chinese_chars: bool = True,
+    strip_accents: bool | None = None,
+    specials: dict[str, str] | None = None,
+    path: Path | None = None,
+    config: dict[str, Any] | None = None,
+) -> Tokenizer:
+    """BERT's tokenizer over pieces in the order of their ids; accents go with the capitals where nothing is said."""
+    specials = specials or _SPECIALS
+    numbers = {piece: number for number, piece in enumerate(pieces)}
+    missing = [piece for piece in specials.values() if piece not in numbers]
+    if missing:
+        raise VocabularyError(f"the vocabulary lacks {', '.join(missing)}", path=path, hint=vocabulary_files.HINT)
+    model = models.WordPiece(numbers, unk_token=specials["unk_token"], max_input_chars_per_word=LONGEST_WORD)
+    backend = tokenizers.Tokenizer(model)
+    backend.normalizer = normalizers.BertNormalizer(
+        clean_text=True,
+        handle_chinese_chars=tokenize_chinese_chars,
+        strip_accents=strip_accents,
+        lowercase=lowercase,
+    )
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.decoder = decoders.WordPiece(prefix=CONTINUATION)
+    _finish(backend, specials, numbers)
+    return Tokenizer(backend, specials=specials, path=path, config=config or {})
+
+
+def bpe_tokenizer(pieces: Sequence[str], merges: Sequence[tuple[str, str]], *, lowercase: bool) -> Tokenizer:
+    """A tokenizer with BERT's cleaning and splitting over BPE's pieces in the order of their ids."""
+    numbers = {piece: number for number, piece in enumerate(pieces)}
+    model = models.BPE(vocab=numbers, merges=list(merges), unk_token=UNK, end_of_word_suffix=WORD_END)
+    backend = tokenizers.Tokenizer(model)
+    backend.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.decoder = decoders.BPEDecoder(suffix=WORD_END)
+    _finish(backend, _SPECIALS, numbers)
+    return Tokenizer(backend, specials=_SPECIALS, path=None, config={})
+
+
+_SPECIALS = {"pad_token": PAD, "unk_token": UNK, "cls_token": CLS, "sep_token": SEP, "mask_token": MASK}
+assert set(_SPECIALS.values()) == set(SPECIALS)
+
+
+def _finish(backend: tokenizers.Tokenizer, specials: dict[str, str], numbers: dict[str, int]) -> None:
+    """``[CLS] A [SEP] B [SEP]`` and the special pieces."""
+    first, last = specials["cls_token"], specials["sep_token"]
+    backend.post_processor = processors.TemplateProcessing(
+        single=f"{first}:0 $A:0 {last}:0",
+        pair=f"{first}:0 $A:0 {last}:0 $B:1 {last}:1",
+        special_tokens=[(piece, numbers[piece]) for piece in (first, last)],
+    )
+    backend.add_special_tokens([tokenizers.AddedToken(piece, special=True) for piece in specials.values()])
+
+
+def _from_vocab_txt(path: Path, directory: Path) -> Tokenizer:
+    config = vocabulary_files.read_json(directory / vocabulary_files.CONFIG)
+    return wordpiece_tokenizer(
+        vocabulary_files.read_vocab_txt(path),
+        lowercase=config.get("do_lower_case", True),
+        tokenize_chinese_chars=config.get("tokenize_chinese_chars", True),
+        strip_accents=config.get("strip_accents"),
+        specials=vocabulary_files.special_names(directory, config),
+        path=directory,
+        config=config,
+    )
+
+
+def _from_tokenizer_json(directory: Path) -> Tokenizer:
+    config = vocabulary_files.read_json(directory / vocabulary_files.CONFIG)
+    path = directory / vocabulary_files.TOKENIZER
+    try:
+        backend = tokenizers.Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001 - the library raises a bare Exception
+        raise VocabularyError(f"not a tokenizer: {error}", path=path, hint=vocabulary_files.HINT) from error
+    tokenizer = Tokenizer(
+        backend, specials=vocabulary_files.special_names(directory, config), path=directory, config=config
+    )
+    said, done = config.get("do_lower_case"), tokenizer.vocabulary.lowercase
+    if said is not None and said != done and tokenizer.is_wordpiece:
+        raise VocabularyError(
+            f"{vocabulary_files.CONFIG} says do_lower_case {str(said).lower()}, "
+            f"{vocabulary_files.TOKENIZER} does {'' if done else 'not '}lower-case",
+            path=directory,
+            hint=f"remove {vocabulary_files.TOKENIZER}, or correct {vocabulary_files.CONFIG}",
+        )
+    return tokenizer
+
+
+def _pieces_in_order(backend: tokenizers.Tokenizer, path: Path | None) -> list[str]:
+    numbers = backend.get_vocab(with_added_tokens=True)
+    pieces = sorted(numbers, key=numbers.__getitem__)
+    if sorted(numbers.values()) != list(range(len(numbers))):
+        raise VocabularyError("the ids of the pieces have gaps or repeat", path=path, hint=vocabulary_files.HINT)
+    return pieces
+
+
+def _casing(normalizer: dict[str, Any] | None) -> dict[str, Any]:
+    """What a normalizer does to letters; ``strip_accents`` follows the lower-casing where it is None."""
+    parts = normalizer.get("normalizers", [normalizer]) if normalizer else []
+    bert = next((part for part in parts if part["type"] == "BertNormalizer"), None)
+    if bert is not None:
+        return {
+            "lowercase": bert["lowercase"],
+            "tokenize_chinese_chars": bert["handle_chinese_chars"],
+            "strip_accents": bert["strip_accents"],
+        }
+    kinds = {part["type"] for part in parts}
+    return {
+        "lowercase": "Lowercase" in kinds,
+        "tokenize_chinese_chars": False,
+        "strip_accents": "StripAccents" in kinds,
+    }

@@ -1,0 +1,125 @@
+"""What every file in ``architectures/`` must do; a new file is tested by being there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bertcli.contracts.architecture import ARCHITECTURES, find_model_type, find_size
+from bertcli.contracts.batch import Batch
+from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.core.chatter import quiet_transformers
+from bertcli.errors import ConfigError
+
+SIZES = [(name, size) for name in ARCHITECTURES.names() for size in ARCHITECTURES.load(name).sizes]
+
+
+def smallest(architecture: Any, vocabulary: Vocabulary) -> Any:
+    size = min(architecture.sizes, key=lambda name: architecture.sizes[name].parameters)
+    return architecture.configuration(size, vocabulary, overrides=architecture.Settings())
+
+
+@pytest.fixture(params=ARCHITECTURES.names())
+def architecture(request: pytest.FixtureRequest) -> Any:
+    return ARCHITECTURES.load(request.param)
+
+
+@pytest.fixture
+def batch() -> Batch:
+    ids = torch.tensor([[2, 10, 11, 12, 3], [2, 13, 3, 0, 0]])
+    return Batch({"input_ids": ids, "attention_mask": ids.ne(0).long()}, np.arange(2))
+
+
+@pytest.mark.parametrize(("name", "size"), SIZES)
+def test_a_named_size_has_its_published_count_on_the_meta_device(name: str, size: str) -> None:
+    architecture = ARCHITECTURES.load(name)
+    config = architecture.configuration(size, None, overrides=architecture.Settings())
+    with torch.device("meta"):
+        encoder = architecture.build(config, pooled=True)
+    assert sum(parameter.numel() for parameter in encoder.parameters()) == architecture.sizes[size].parameters
+    assert architecture.count_by_hand(config, pooled=True).exact == architecture.sizes[size].parameters
+
+
+def test_it_encodes_and_padding_changes_nothing(architecture: Any, vocabulary: Vocabulary, batch: Batch) -> None:
+    torch.manual_seed(0)
+    encoder = architecture.build(smallest(architecture, vocabulary), pooled=True).eval()
+    encoded = encoder(batch, layers=True)
+    hidden = encoder.config.hidden_size
+    assert encoded.streams["last"].shape == (2, 5, hidden)
+    assert encoded.pooled.shape == (2, hidden)
+    assert len(encoded.layers) == encoder.config.num_hidden_layers + 1
+    alone = encoder(Batch({"input_ids": batch["input_ids"][1:, :3]}, np.arange(1)))
+    torch.testing.assert_close(encoded.streams["last"][1:, :3], alone.streams["last"], atol=1e-5, rtol=0)
+    torch.testing.assert_close(encoded.pooled[1:], alone.pooled, atol=1e-5, rtol=0)
+
+
+def test_every_parameter_gets_a_gradient(architecture: Any, vocabulary: Vocabulary, batch: Batch) -> None:
+    """An unused parameter would break training on several devices."""
+    for pooled in (False, True):
+        encoder = architecture.build(smallest(architecture, vocabulary), pooled=pooled)
+        head = architecture.head("language_model", encoder)
+        encoded = encoder(batch)
+        loss = head(encoded.streams["last"]).sum() + (encoded.pooled.sum() if pooled else 0)
+        loss.backward()
+        assert not [name for name, parameter in encoder.named_parameters() if parameter.grad is None]
+        assert not [name for name, parameter in head.named_parameters() if parameter.grad is None]
+
+
+@pytest.mark.parametrize("names", [("language_model",), ("language_model", "pair"), ("pair",), ("classification",), ()])
+def test_it_saves_and_loads_its_parts(
+    architecture: Any, names: tuple[str, ...], vocabulary: Vocabulary, batch: Batch, tmp_path: Path
+) -> None:
+    pooled = names != ("language_model",)
+    encoder = architecture.build(smallest(architecture, vocabulary), pooled=pooled).eval()
+    heads = {name: architecture.head(name, encoder, outputs=3).eval() for name in names}
+    with quiet_transformers():
+        architecture.assemble(encoder, heads).save_pretrained(tmp_path)
+    loaded = architecture.load(tmp_path, pooled=pooled)
+    assert set(loaded.heads) == set(names)
+    assert (loaded.missing, loaded.unused, loaded.labels) == ((), (), ())
+    before, after = encoder(batch), loaded.encoder.eval()(batch)
+    torch.testing.assert_close(after.streams["last"], before.streams["last"])
+    for name in names:
+        reads = "last" if name == "language_model" else None
+        source, target = (encoded.streams[reads] if reads else encoded.pooled for encoded in (before, after))
+        torch.testing.assert_close(loaded.heads[name].eval()(target), heads[name](source))
+
+
+def test_a_checkpoint_names_its_architecture(architecture: Any, vocabulary: Vocabulary) -> None:
+    config = smallest(architecture, vocabulary)
+    assert config.model_type == architecture.model_type
+    assert find_model_type(config.model_type) is architecture
+    assert config.vocab_size == vocabulary.size
+    assert config.pad_token_id == vocabulary.pad_id
+
+
+def test_parts_cover_every_parameter_once(architecture: Any, vocabulary: Vocabulary) -> None:
+    import re
+
+    with torch.device("meta"):
+        encoder = architecture.build(smallest(architecture, vocabulary), pooled=True)
+    for name, _ in encoder.named_parameters():
+        assert len([part for part, pattern in architecture.parts.items() if re.search(pattern, name)]) == 1, name
+
+
+def test_an_unknown_size_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="unknown architecture 'bert-bse'") as caught:
+        find_size("bert-bse")
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("did you mean 'bert-base'?")
+
+
+def test_naming_architectures_imports_neither_torch_nor_transformers() -> None:
+    code = (
+        "import sys\n"
+        "from bertcli.contracts.architecture import ARCHITECTURES\n"
+        "for name in ARCHITECTURES.names(): ARCHITECTURES.load(name).Settings()\n"
+        "sys.exit(bool({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

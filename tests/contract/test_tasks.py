@@ -1,0 +1,105 @@
+"""What every file in ``tasks/`` must satisfy, found by itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bertcli.contracts.task import LOSS_NAME, TASKS, Examples, Features, Task
+from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.core.settings import Settings
+from bertcli.data.bucketing import BucketedBatches
+
+pytestmark = pytest.mark.parametrize("name", TASKS.names())
+
+
+class Letters:
+    vocabulary = Vocabulary(300, 0, 1, 2, 3, 4, (0, 1, 2, 3, 4), True, "letters")
+
+    def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        return [np.asarray([ord(letter) % 250 + 10 for letter in text], dtype=np.int32) for text in texts]
+
+
+# One small training split for each kind, in the columns that ``select`` gives; a new kind adds its own here.
+COLUMNS: dict[str, dict[str, list[Any]]] = {
+    "classification": {"text": ["a b", "c", "d e f"], "label": ["x", "y", "x"]},
+    "regression": {"text": ["a b", "c", "d e f"], "label": ["1", "2.5", "3"]},
+}
+
+
+def opened(name: str) -> tuple[Any, Examples, Features]:
+    kind = TASKS.load(name)
+    columns = COLUMNS[name]
+    rows = range(len(next(iter(columns.values()))))
+    examples = Examples("train", [str(row) for row in rows], columns, ["t"] * len(rows), list(rows))
+    task = kind(kind.Settings()).fit(examples)
+    return task, examples, task.encode(examples, Letters(), 16)
+
+
+def test_it_has_what_the_protocol_asks_for(name: str) -> None:
+    kind = TASKS.load(name)
+    asked = [name for name in (*vars(Task), *Task.__annotations__) if not name.startswith("_") and name != "settings"]
+    missing = [attribute for attribute in asked if not hasattr(kind, attribute)]
+    assert missing == []
+    assert issubclass(kind.Settings, Settings)
+    assert set(kind(kind.Settings()).metrics) <= set(kind.known_metrics)
+
+
+def test_its_docstring_says_what_a_reader_asks(name: str) -> None:
+    doc = sys.modules[TASKS.load(name).__module__].__doc__ or ""
+    assert all(f"*{part}*" in doc for part in ("Source", "Reads", "Loss", "Differs"))
+
+
+def test_importing_it_does_not_import_torch(name: str) -> None:
+    code = f"import sys, bertcli.tasks.{name}; print('torch' in sys.modules, 'sklearn' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found.strip() == "False False"
+
+
+def test_every_example_is_encoded_and_counted(name: str) -> None:
+    task, examples, features = opened(name)
+    assert set(features.examples.tolist()) == set(range(len(examples)))
+    assert features.offsets[-1] == len(features.input_ids)
+    batches = BucketedBatches(features, 0, task.count)
+    (batch,) = [batch for _, batch in batches.evaluation(batch_size=100)]
+    assert batch.counts[LOSS_NAME] > 0
+
+
+def test_its_loss_is_a_sum(name: str) -> None:
+    import torch
+
+    task, _, features = opened(name)
+    batches = BucketedBatches(features, 0, task.count)
+
+    def loss_of(items: list[int]) -> float:
+        batch = batches.make(np.asarray(items)).to(torch.device("cpu"))
+        outputs = torch.ones(len(items), task.outputs) * torch.arange(task.outputs)
+        loss = task.loss(outputs, batch)
+        assert loss.count == batch.counts[LOSS_NAME]
+        return float(loss.total)
+
+    assert loss_of([0, 1, 2]) == pytest.approx(loss_of([0]) + loss_of([1, 2]))
+
+
+def test_predictions_can_be_scored_and_written(name: str) -> None:
+    task, examples, features = opened(name)
+    outputs = [np.arange(task.outputs, dtype=np.float32) + row for row in range(features.items)]
+    predictions = task.decode(examples, features, outputs)
+    assert [prediction.id for prediction in predictions] == list(examples.ids)
+    assert list(task.score(predictions)) == list(task.metrics)
+    assert task.primary in task.metrics
+    json.dumps([prediction.dump() for prediction in predictions])
+    assert task.doubts(predictions) == []
+    assert len(list(task.official(predictions))) >= len(examples)
+
+
+def test_its_settings_survive_being_written_down(name: str) -> None:
+    settings = TASKS.load(name).Settings()
+    assert TASKS.load(name).Settings(**settings.dump()) == settings

@@ -1,0 +1,40 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from bertcli.contracts import _vocabulary_cross_entropy as module
+from bertcli.contracts._vocabulary_cross_entropy import LinearCrossEntropy
+
+
+@pytest.mark.parametrize("block", [7, 2048])
+def test_the_fused_loss_and_its_gradients_equal_torch_in_float64(monkeypatch, block):
+    monkeypatch.setattr(module, "_TARGETS_PER_BLOCK", block)
+    torch.manual_seed(0)
+    hidden, weight, bias = torch.randn(50, 16), torch.randn(300, 16), torch.randn(300)
+    labels = torch.randint(0, 300, (50,))
+    for tensor in (hidden, weight, bias):
+        tensor.requires_grad_()
+    total, correct = LinearCrossEntropy.apply(hidden, weight, bias, labels)
+    (total * 0.37).backward()
+
+    exact = [tensor.detach().double().requires_grad_() for tensor in (hidden, weight, bias)]
+    logits = exact[0] @ exact[1].T + exact[2]
+    reference = functional.cross_entropy(logits, labels, reduction="sum")
+    (reference * 0.37).backward()
+
+    assert total.item() == pytest.approx(reference.item(), rel=1e-5)
+    assert correct.item() == (logits.argmax(1) == labels).sum().item()
+    for ours, theirs in zip((hidden, weight, bias), exact, strict=True):
+        assert torch.allclose(ours.grad.double(), theirs.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_an_improbable_label_has_a_finite_loss():
+    hidden, weight = torch.tensor([[200.0]]), torch.tensor([[1.0], [-1.0]])
+    total, _ = LinearCrossEntropy.apply(hidden, weight, torch.zeros(2), torch.tensor([1]))
+    assert total.item() == pytest.approx(400.0)
+
+
+def test_without_gradients_nothing_is_kept():
+    total, correct = LinearCrossEntropy.apply(torch.randn(3, 4), torch.randn(9, 4), torch.zeros(9), torch.tensor([1, 2, 3]))
+    assert not total.requires_grad
+    assert 0 <= correct.item() <= 3

@@ -1,0 +1,71 @@
+"""Regression: numbers, correlations by hand calculation, and the loss of transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bertcli.contracts.batch import Batch
+from bertcli.contracts.task import Examples, Prediction
+from bertcli.errors import InputFileError
+from bertcli.tasks.regression import Regression, RegressionSettings
+
+TASK = Regression(RegressionSettings())
+
+
+def predictions(gold: Sequence[float], pred: Sequence[float]) -> list[Prediction]:
+    return [Prediction(str(row), g, p) for row, (g, p) in enumerate(zip(gold, pred, strict=True))]
+
+
+def examples_of(labels: Sequence[str]) -> Examples:
+    rows = range(len(labels))
+    texts = [f"text {row}" for row in rows]
+    return Examples("dev", [str(row) for row in rows], {"text": texts, "label": labels}, ["t.tsv"] * len(labels), rows)
+
+
+def test_metrics_on_a_small_vector_by_hand() -> None:
+    scores = TASK.score(predictions([1, 2, 3, 4], [1, 3, 2, 6]))
+    # means 2.5 and 3; products of deviations 3 + 0 + (-0.5) + 4.5 = 7.5 (1.5*2, 0.5*0, 0.5*-1, 1.5*3)
+    # squares 5 and 4 + 0 + 1 + 9 = 14
+    assert scores["pearson"] == pytest.approx(7.0 / (5 * 14) ** 0.5)
+    # ranks 1 2 3 4 and 1 3 2 4: 1 - 6 * 2 / (4 * 15)
+    assert scores["spearman"] == pytest.approx(0.8)
+    assert scores["mse"] == pytest.approx((0 + 1 + 1 + 4) / 4)
+
+
+def test_tied_ranks_share_their_mean() -> None:
+    # ranks of gold 1.5 1.5 3, of pred 1 2 3: covariance 1.5, variances 1.5 and 2
+    scores = TASK.score(predictions([1, 1, 2], [1, 2, 3]))
+    assert scores["spearman"] == pytest.approx(1.5 / (1.5 * 2) ** 0.5)
+
+
+@pytest.mark.parametrize(("gold", "pred"), [([1, 2], [3, 3]), ([2, 2], [1, 3]), ([1], [1])])
+def test_correlations_of_a_constant_are_0(gold: list[float], pred: list[float]) -> None:
+    scores = TASK.score(predictions(gold, pred))
+    assert (scores["pearson"], scores["spearman"]) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("written", ["high", "nan", "inf"])
+def test_a_label_that_is_no_number_names_file_and_line(written: str, letters: Any) -> None:
+    with pytest.raises(InputFileError, match=rf"t\.tsv:1: the label '{written}' is not a number") as caught:
+        TASK.encode(examples_of(["1.5", written]), letters, 8)
+    assert caught.value.hint == "--task classification learns names"
+
+
+def test_the_loss_is_the_sum_of_squared_errors() -> None:
+    batch = Batch({"labels": np.asarray([1.0, 3.0], dtype=np.float32)}, np.arange(2)).to(torch.device("cpu"))
+    loss = TASK.loss(torch.tensor([[2.0], [1.0]]), batch)
+    assert float(loss.total) == 1 + 4
+    assert loss.count == 2
+
+
+def test_predictions_are_the_outputs_and_have_no_probabilities(letters: Any) -> None:
+    examples = examples_of(["1.5"])
+    features = TASK.encode(examples, letters, 8)
+    (found,) = TASK.decode(examples, features, [np.asarray([2.25], dtype=np.float32)])
+    assert found.dump() == {"id": "0", "gold": 1.5, "pred": 2.25}
+    assert list(TASK.official([found])) == ["index\tprediction", "0\t2.250000"]
