@@ -21,6 +21,7 @@ from transformers.models.bert.modeling_bert import BertLMPredictionHead
 
 from bertcli.architectures._attention import ATTENTION_NAME, attend
 from bertcli.architectures._dropout import use_wordwise_dropout
+from bertcli.architectures._unpadding import Unpadding
 from bertcli.contracts.architecture import LoadedModel
 from bertcli.contracts.batch import Batch
 from bertcli.contracts.encoder import Encoded
@@ -45,11 +46,48 @@ class BertEncoder(nn.Module):
 
     def forward(self, batch: Batch, *, state: Any = None, layers: bool = False) -> Encoded:
         """Encode; packed rows by their ``sequence_ids``, otherwise padding by ``attention_mask``."""
-        sequence_ids, targets = batch.get("sequence_ids"), batch.get("target_positions")
-        positions = batch.get("position_ids")
+        attention_mask, targets = batch.get("attention_mask"), batch.get("target_positions")
+        if attention_mask is not None and targets is not None and batch.get("sequence_ids") is None and not layers:
+            return self._encode_unpadded(batch, attention_mask, targets)
+        return self._encode_padded(batch, attention_mask, targets, layers=layers)
+
+    def _encode_unpadded(self, batch: Batch, attention_mask: Tensor, targets: Tensor) -> Encoded:
+        """Only real pieces, (tokens, hidden), and in the last layer only what is read."""
+        *lower, top = self.bert.encoder.layer
+        heads = self.config.num_attention_heads
+        unpadding = Unpadding.of(attention_mask, batch.get("token_positions"), heads)
+        mask = _attention_mask(attention_mask, None)
+        segments = batch.get("token_type_ids")
+        hidden = self.bert.embeddings(
+            input_ids=batch["input_ids"].flatten().index_select(0, unpadding.tokens)[None],
+            token_type_ids=None if segments is None else segments.flatten().index_select(0, unpadding.tokens)[None],
+            position_ids=(unpadding.tokens % unpadding.seq)[None],
+        ).squeeze(0)
+        for layer in lower:
+            attention = layer.attention.self
+            context = _attend(
+                attention,
+                unpadding.pad(attention.query(hidden)),
+                unpadding.pad(attention.key(hidden)),
+                unpadding.pad(attention.value(hidden)),
+                mask,
+            )
+            hidden = layer.feed_forward_chunk(layer.attention.output(unpadding.unpad(context), hidden))
+        firsts, _ = self._firsts(batch["input_ids"], None, None)
+        asked = unpadding.at(hidden, torch.cat([firsts, targets], dim=1))  # (batch, firsts + targets, hidden)
+        attention = top.attention.self
+        keys, values = unpadding.pad(attention.key(hidden)), unpadding.pad(attention.value(hidden))
+        hidden = _layer_for(top, asked, keys, values, mask)
+        first_hidden, target_hidden = hidden.split([firsts.shape[1], targets.shape[1]], dim=1)
+        return Encoded({"targets": target_hidden}, self._pool(first_hidden, None))
+
+    def _encode_padded(
+        self, batch: Batch, attention_mask: Tensor | None, targets: Tensor | None, *, layers: bool
+    ) -> Encoded:
+        sequence_ids, positions = batch.get("sequence_ids"), batch.get("position_ids")
         if sequence_ids is not None and positions is None:
             positions = restarted_positions(sequence_ids)
-        mask = _attention_mask(batch.get("attention_mask"), sequence_ids)
+        mask = _attention_mask(attention_mask, sequence_ids)
         hidden = self.bert.embeddings(  # (batch, seq, hidden)
             input_ids=batch["input_ids"], token_type_ids=batch.get("token_type_ids"), position_ids=positions
         )
@@ -69,9 +107,9 @@ class BertEncoder(nn.Module):
             first_hidden = _gather(hidden, firsts) if self.bert.pooler is not None else hidden
         else:
             firsts, is_first = self._firsts(batch["input_ids"], sequence_ids, positions)
-            read = torch.cat([firsts, targets], dim=1)  # (batch, firsts + targets)
-            hidden = _layer_at(top, hidden, read, mask)  # (batch, firsts + targets, hidden)
-            first_hidden, streams = hidden[:, : firsts.shape[1]], {"targets": hidden[:, firsts.shape[1] :]}
+            hidden = _layer_at(top, hidden, torch.cat([firsts, targets], dim=1), mask)  # (batch, firsts + targets, hidden)
+            first_hidden, target_hidden = hidden.split([firsts.shape[1], targets.shape[1]], dim=1)
+            streams = {"targets": target_hidden}
         return Encoded(streams, self._pool(first_hidden, is_first), tuple(outputs) if layers else ())
 
     def _firsts(
@@ -127,25 +165,30 @@ def _layer_at(layer: Any, hidden: Tensor, positions: Tensor, mask: Tensor | None
     (batch, seq, hidden) at (batch, positions) → (batch, positions, hidden), with the layer's own submodules.
     """
     attention = layer.attention.self
-    batch, count = positions.shape
     if mask is not None and mask.shape[2] > 1:  # packed: (batch, 1, seq, seq) → (batch, 1, positions, seq)
         mask = mask.gather(2, positions[:, None, :, None].expand(-1, -1, -1, mask.shape[3]))
-    asked = _gather(hidden, positions)
+    keys, values = _split_heads(attention, attention.key(hidden)), _split_heads(attention, attention.value(hidden))
+    return _layer_for(layer, _gather(hidden, positions), keys, values, mask)
 
-    def split_heads(states: Tensor) -> Tensor:  # (batch, n, hidden) → (batch, heads, n, head)
-        return states.view(batch, -1, attention.num_attention_heads, attention.attention_head_size).transpose(1, 2)
 
-    context = attend(  # (batch, heads, positions, head)
-        split_heads(attention.query(asked)),
-        split_heads(attention.key(hidden)),
-        split_heads(attention.value(hidden)),
-        mask,
-        dropout=attention.dropout.p if attention.training else 0.0,
-        scale=attention.scaling,
-    )
-    context = context.transpose(1, 2).reshape(batch, count, -1)  # (batch, positions, hidden)
+def _layer_for(layer: Any, asked: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """One layer's output for the states ``asked`` (batch, n, hidden), given all keys and values."""
+    attention = layer.attention.self
+    context = _attend(attention, _split_heads(attention, attention.query(asked)), keys, values, mask)
+    context = context.transpose(1, 2).reshape(asked.shape)  # (batch, n, hidden)
     output: Tensor = layer.feed_forward_chunk(layer.attention.output(context, asked))
     return output
+
+
+def _split_heads(attention: Any, states: Tensor) -> Tensor:
+    """(batch, n, hidden) → (batch, heads, n, size)."""
+    shape = (states.shape[0], -1, attention.num_attention_heads, attention.attention_head_size)
+    return states.view(shape).transpose(1, 2)
+
+
+def _attend(attention: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    dropout = attention.dropout.p if attention.training else 0.0
+    return attend(query, key, value, mask, dropout=dropout, scale=attention.scaling)
 
 
 class LanguageModelHead(BertLMPredictionHead):  # type: ignore[misc]

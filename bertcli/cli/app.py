@@ -35,7 +35,7 @@ class _Commands(TyperGroup):
         name = cmd_name.replace("-", "_")
         if name not in COMMANDS.names():
             return None
-        if ctx.params.get("help") or ctx.command is self and _only_help_is_asked():
+        if ctx.params.get("help") or (ctx.command is self and _only_help_is_asked()):
             return TyperCommand(name=cmd_name, help=COMMANDS.summary(name))
         module = importlib.import_module(f"{COMMANDS.package}.{name}")
         command = typer.main.get_command(module.app)

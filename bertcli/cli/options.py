@@ -24,7 +24,9 @@ from bertcli.core.yaml_files import KeyPath
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
 
-_NUMBERS = {int: "INTEGER", float: "NUMBER", Path: "PATH", bool: "", str: "TEXT"}
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+
+_METAVARS = {int: "INTEGER", float: "NUMBER", Path: "PATH", bool: "", str: "TEXT"}
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,23 @@ def configured_command(
     parameters = [option.parameter for option in options] + _shared_parameters()
     if config_file:
         parameters.insert(0, _config_parameter())
-    parameters.sort(key=lambda parameter: not isinstance(parameter.annotation.__metadata__[0], typer.models.ArgumentInfo))
+    parameters.sort(
+        key=lambda parameter: not isinstance(parameter.annotation.__metadata__[0], typer.models.ArgumentInfo)
+    )
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__doc__ = inspect.getdoc(body)
-    app.command(name, epilog=f"Example: {example}", context_settings={"help_option_names": ["-h", "--help"]})(command)
+    app.command(name, epilog=f"Example: {example}", context_settings=HELP_OPTIONS)(command)
 
 
-def command_app(**arguments: Any) -> typer.Typer:
-    """A typer application with the house's settings."""
-    return typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=False, **arguments)
+def command_app(help: str | None = None) -> typer.Typer:
+    """The application of one command file; with ``help`` it is a group of commands, and alone it prints its help."""
+    house: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}
+    if help is None:
+        return typer.Typer(**house)
+    group = typer.Typer(help=help, no_args_is_help=True, context_settings=HELP_OPTIONS, **house)
+    group.callback()(lambda: None)  # without one, typer takes a single command for the whole group
+    return group
 
 
 def _flag_value(option: _Option, value: Any) -> FlagValue | None:
@@ -118,7 +127,9 @@ def _option(key: KeyPath, field: FieldInfo, flag: Flag) -> _Option:
 def _argument(key: KeyPath, field: FieldInfo, argument: Argument) -> _Option:
     _, many = _kind(field.annotation)
     required = field.is_required()
-    info = typer.Argument(help=_help(field), show_default=False, metavar=argument.metavar)
+    info = typer.Argument(
+        help=_help(field), show_default=False, metavar=argument.metavar.rstrip(".") if many else argument.metavar
+    )
     annotation: Any = list[str] if many else str
     return _Option(_parameter(key, annotation, info, required=required), key, argument.metavar.rstrip("."))
 
@@ -155,7 +166,7 @@ def _kind(annotation: Any) -> tuple[Any, bool]:
 def _metavar(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return "[" + "|".join(map(str, get_args(kind))) + "]"
-    return _NUMBERS.get(kind, "TEXT")
+    return _METAVARS.get(kind, "TEXT")
 
 
 def _help(field: FieldInfo) -> str:
@@ -163,7 +174,16 @@ def _help(field: FieldInfo) -> str:
     default = field.default
     if field.is_required() or default is None or default in ((), [], False) or field.default_factory:
         return text
+    if isinstance(default, bool):
+        default = _flag_of_truth(field, default)
     return f"{text} [default: {default}]"
+
+
+def _flag_of_truth(field: FieldInfo, default: bool) -> str:
+    """How a default of true or false is said: by the half of the flag that gives it."""
+    flag = next(marker for marker in field.metadata if isinstance(marker, Flag))
+    yes, _, no = flag.name.partition("/")
+    return (yes if default else no or f"--no-{yes.removeprefix('--')}").removeprefix("--")
 
 
 def _config_parameter() -> inspect.Parameter:
@@ -174,11 +194,20 @@ def _config_parameter() -> inspect.Parameter:
 
 
 def _shared_parameters() -> list[inspect.Parameter]:
-    set_values = typer.Option("--set", metavar="KEY=VALUE", help="Set any key of the configuration.", show_default=False)
+    set_values = typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set any key of the configuration.", show_default=False
+    )
     as_json = typer.Option("--json", help="Print one JSON object instead of a table.")
     quiet = typer.Option("--quiet", "-q", help="No notices and no progress.")
     return [
-        inspect.Parameter("set_values", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[list[str] | None, set_values]),
-        inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, as_json]),
+        inspect.Parameter(
+            "set_values",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[list[str] | None, set_values],
+        ),
+        inspect.Parameter(
+            "as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, as_json]
+        ),
         inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, quiet]),
     ]

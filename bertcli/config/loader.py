@@ -133,7 +133,8 @@ def _fault(
         case "extra_forbidden":
             known = known_keys(model, key[:-1])
             near = did_you_mean(key[-1], known)
-            hint = f"did you mean {'.'.join((*key[:-1], near))!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+            listed = f"known keys: {', '.join(sorted(known))}"
+            hint = f"did you mean {'.'.join((*key[:-1], near))!r}?" if near else listed
             text = f"unknown key {dotted!r}"
         case "missing":
             text = f"{dotted} is needed and not given"

@@ -10,6 +10,8 @@ from pydantic import Field
 from bertcli.config.corpus import Corpus
 from bertcli.core.settings import Flag
 
+DEFAULT_VOCAB = "bertcli-out/vocab"
+
 
 class VocabBuild(Corpus):
     """Learn a vocabulary from text."""
@@ -19,10 +21,10 @@ class VocabBuild(Corpus):
     algorithm: Annotated[Literal["wordpiece", "bpe"], Flag("--algorithm")] = "wordpiece"
     """WordPiece (##ing) or byte-pair encoding (ing</w>)."""
     lowercase: Annotated[bool, Flag("--uncased/--cased")] = True
-    """Lower-case the text and strip its accents, or keep both [default: uncased]."""
+    """Lower-case the text and strip its accents, or keep both."""
     min_count: Annotated[int, Field(ge=1), Flag("--min-count")] = 2
     """Occurrences that two neighbouring pieces need to become one."""
-    output: Annotated[Path, Flag("--output", "-o")] = Path("bertcli-out/vocab")
+    output: Annotated[Path, Flag("--output", "-o")] = Path(DEFAULT_VOCAB)
     """Directory to write."""
     overwrite: Annotated[bool, Flag("--overwrite")] = False
     """Replace what is there."""

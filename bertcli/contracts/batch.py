@@ -6,6 +6,7 @@ Shapes are in words, always in this order: ``(batch, seq)``. Columns keep transf
 ``input_ids``              (batch, seq)        piece ids, padded
 ``token_type_ids``         (batch, seq)        segment: 0 for ``[CLS] A [SEP]``, 1 for ``B [SEP]``
 ``attention_mask``         (batch, seq)        1 on pieces, 0 on padding; absent when nothing is padded
+``token_positions``        (tokens,)           where the real pieces stand in the flattened (batch, seq)
 ``labels``                 (batch, seq)        MLM targets, ``-100`` where nothing is predicted
 ``target_positions``       (batch, targets)    positions at which an objective reads, padded with 0
 ``mlm:targets``            (predicted,)        where the objective ``mlm`` reads, as indices into the flattened targets

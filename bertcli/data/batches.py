@@ -117,13 +117,20 @@ def _trimmed(columns: Columns) -> Columns:
     attention_mask = columns["attention_mask"]
     longest = int(attention_mask.sum(axis=1).max())
     dropped = {"special_tokens_mask", "relation", "example_ids"}
-    if attention_mask[:, :longest].all():
-        dropped.add("attention_mask")
-    return {
+    kept = {
         name: values[:, :longest] if values.ndim > 1 else values
         for name, values in columns.items()
         if name not in dropped
     }
+    return without_needless_padding(kept)
+
+
+def without_needless_padding(columns: Columns) -> Columns:
+    """No ``attention_mask`` where nothing is padded; ``token_positions`` (tokens,) of the real pieces where it is."""
+    mask = columns["attention_mask"]
+    if mask.all():
+        return {name: values for name, values in columns.items() if name != "attention_mask"}
+    return columns | {"token_positions": np.flatnonzero(mask)}
 
 
 def _targets(columns: Columns, objectives: Objectives) -> Columns:

@@ -60,7 +60,9 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
         with progress("reading", None, "characters") as bar:
             words = count_words(_texts(config, counts, bar), lowercase=config.lowercase)
         if not words:
-            raise InputFileError("the corpus holds no words", path=files[0], hint="its characters are all control characters")
+            raise InputFileError(
+                "the corpus holds no words", path=files[0], hint="its characters are all control characters"
+            )
         tokenizer = _learn(config, words)
         size = tokenizer.vocabulary.size
         if size < config.size:

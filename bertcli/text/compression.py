@@ -26,16 +26,24 @@ def open_binary(path: Path) -> BinaryIO:
         raw = path.open("rb")
     except OSError as error:
         raise _unreadable(path, error) from error
+    try:
+        source = _source(raw, path)
+    except BaseException:
+        raw.close()
+        raise
+    return cast(BinaryIO, io.BufferedReader(_CheckedSource(source, raw, path), BLOCK_BYTES))
+
+
+def _source(raw: BinaryIO, path: Path) -> Any:
     match path.suffix.lower():
         case ".gz":
-            source: Any = gzip.GzipFile(fileobj=raw)
+            return gzip.GzipFile(fileobj=raw)
         case ".xz":
-            source = lzma.LZMAFile(raw)
+            return lzma.LZMAFile(raw)
         case ".zst":
-            source = _ZstdSource(raw, path)
+            return _ZstdSource(raw, path)
         case _:
-            source = raw
-    return cast(BinaryIO, io.BufferedReader(_CheckedSource(source, raw, path), BLOCK_BYTES))
+            return raw
 
 
 def _unreadable(path: Path, error: OSError) -> InputFileError:

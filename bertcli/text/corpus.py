@@ -68,7 +68,9 @@ def read_documents(
     if not any(file_format(file) in TABLE_SUFFIXES for file in files):
         for flag, column in (("--text-column", text_column), ("--group-column", group_column)):
             if column is not None:
-                raise ConfigError(f"{flag} {column}: no file of the corpus is a table", hint="text files have no columns")
+                raise ConfigError(
+                    f"{flag} {column}: no file of the corpus is a table", hint="text files have no columns"
+                )
     reader = _Reader(documents, text_column or DEFAULT_TEXT_COLUMN, group_column, errors)
     found = (document for file in files for document in reader.read(file))
     count = 0
@@ -78,7 +80,9 @@ def read_documents(
     reader.tell_skipped()
     if not count:
         names = ", ".join(map(str, files[:3])) + (", …" if len(files) > 3 else "")
-        raise InputFileError(f"no document in the corpus: {names}", hint="a document needs a character that is no space")
+        raise InputFileError(
+            f"no document in the corpus: {names}", hint="a document needs a character that is no space"
+        )
 
 
 def fingerprint(files: Sequence[Path]) -> str:
@@ -107,7 +111,7 @@ def _matches(pattern: str) -> list[Path]:
         return files
     if not glob.has_magic(pattern):
         raise InputFileError("no such file or folder", path=path)
-    matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
+    matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207 - a path's own glob is relative
     files = []
     for match in matches:
         if match.is_dir():
@@ -163,13 +167,16 @@ class _Reader:
 
     def tell_skipped(self) -> None:
         if self.rows_without_text:
-            rows = "1 row has" if self.rows_without_text == 1 else f"{self.rows_without_text:,} rows have"
-            notice(f"{rows} no text and were passed over" if self.rows_without_text > 1 else f"{rows} no text and was passed over")
+            many = self.rows_without_text > 1
+            rows = f"{self.rows_without_text:,} rows have no text and were" if many else "1 row has no text and was"
+            notice(f"{rows} passed over")
 
     def _kind_of_text(self, path: Path) -> Documents:
         if has_blank_lines(path):
             return "blank-line"
-        notice(f"{path} has no blank line between two lines: every line is a document (--documents file takes it whole)")
+        notice(
+            f"{path} has no blank line between two lines: every line is a document (--documents file takes it whole)"
+        )
         return "line"
 
     def _texts(self, path: Path, kind: Documents) -> Iterator[tuple[int, str]]:

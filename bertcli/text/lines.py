@@ -15,9 +15,8 @@ Errors = Literal["strict", "replace"]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ASCII_SPACE = b" \t\v\f\n"
-_SPACE = rb"(?:[ \t\v\f]|\xc2\xa0|\xe3\x80\x80)"
-_BLANK_LINE = re.compile(rb"\n" + _SPACE + rb"*\n")
-_BLANK_START = re.compile(rb"(?:\n|" + _SPACE + rb")*")
+_WIDE_SPACES = ("\u00a0".encode(), "\u3000".encode())
+_BLANK_LINE = re.compile(rb"\n[ \t\v\f]*\n")
 
 
 def read_lines(path: Path, *, errors: Errors = "strict") -> Iterator[str]:
@@ -57,9 +56,10 @@ def _has_blank_lines(path: Path, _size: int, _modified_ns: int) -> bool:
     ends: bytes | None = None  # how the text so far ends: with a line end or with a blank line; None before any text
     for _, block in _blocks(path):
         data = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        for space in _WIDE_SPACES:
+            data = data.replace(space, b" ")
         if ends is None:
-            blank_start = _BLANK_START.match(data)
-            data = data[blank_start.end() if blank_start else 0 :]
+            data = data.lstrip(_ASCII_SPACE)
             if not data:
                 continue
             ends = b""

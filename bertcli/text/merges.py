@@ -7,9 +7,10 @@ words in the same order always give the same merges.
 from __future__ import annotations
 
 import heapq
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 Pair = tuple[int, int]
 
@@ -31,7 +32,7 @@ def learn_merges(
 
     ``join`` spells the symbol that two make. A symbol may come about in more than one way, and then comes up again.
     """
-    table = _Words(words)
+    table = PairTable(words)
     while (found := table.most_frequent(min_count)) is not None:
         (left, right), count = found
         merged = join(table.symbols[left], table.symbols[right])
@@ -39,7 +40,7 @@ def learn_merges(
         yield Merge(table.symbols[left], table.symbols[right], merged, count)
 
 
-class _Words:
+class PairTable:
     """Distinct words as symbol numbers, and for every pair its count and the words in which it stands."""
 
     def __init__(self, words: Iterable[tuple[Sequence[str], int]]) -> None:
@@ -47,14 +48,14 @@ class _Words:
         self._numbers: dict[str, int] = {}
         self._words: list[list[int]] = []
         self._counts: list[int] = []
-        self._pairs: Counter[Pair] = Counter()
+        self._pairs: defaultdict[Pair, int] = defaultdict(int)
         self._places: defaultdict[Pair, list[int]] = defaultdict(list)
         self._seen: dict[Pair, int] = {}
         for place, (symbols, count) in enumerate(words):
             numbers = [self.number_of(symbol) for symbol in symbols]
             self._words.append(numbers)
             self._counts.append(count)
-            for pair in zip(numbers, numbers[1:], strict=False):
+            for pair in pairwise(numbers):
                 self._pairs[pair] += count
                 self._places[pair].append(place)
         for pair in self._pairs:
@@ -81,9 +82,13 @@ class _Words:
                 heapq.heappush(self._queue, (-count, seen, pair))
         return None
 
+    def count(self, left: str, right: str) -> int:
+        """How often two symbols stand side by side."""
+        return self._pairs.get((self._numbers[left], self._numbers[right]), 0)
+
     def merge(self, pair: Pair, merged: int) -> None:
         """Put ``merged`` wherever the pair stands."""
-        changes: Counter[Pair] = Counter()
+        changes: defaultdict[Pair, int] = defaultdict(int)
         for place in self._places.pop(pair):
             self._merge_in_word(place, pair, merged, changes)
         for changed, difference in changes.items():
@@ -93,7 +98,7 @@ class _Words:
                 heapq.heappush(self._queue, (-self._pairs[changed], seen, changed))
         del self._pairs[pair]
 
-    def _merge_in_word(self, place: int, pair: Pair, merged: int, changes: Counter[Pair]) -> None:
+    def _merge_in_word(self, place: int, pair: Pair, merged: int, changes: dict[Pair, int]) -> None:
         left, right = pair
         word, count = self._words[place], self._counts[place]
         result: list[int] = []

@@ -13,7 +13,7 @@ _CLOSERS = r"\"'”’»)\]}』」）】》〉"
 _HAN = "\u3400-\u9fff\uf900-\ufaff"
 
 # A stop and what closes after it; then white space or a Han character, unless a wide stop or a closer stands last.
-# Nothing is matched twice (possessive runs that begin only where a run begins), so that time grows with the length alone.
+# Nothing is matched twice (possessive runs that begin only where a run begins), so time grows with length alone.
 _STOPS = ".!?…‥。！？｡"
 _STOP = re.compile(
     rf"[{_STOPS}](?<![{_STOPS}][{_STOPS}])[{_STOPS}]*+[{_CLOSERS}]*+(?:(?=[\s{_HAN}])|(?<=[。！？｡{_CLOSERS}]))"
@@ -25,21 +25,26 @@ _NEXT_WORD = re.compile(r"[^\W\d_]+(?![\w.])")
 _LONGEST_ABBREVIATION = 30
 _OPENERS = "\"'“‘«([{"
 
-_NEVER_LAST = frozenset(
+
+def _set_of(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_NEVER_LAST = _set_of(
     "mr mrs ms messrs mme mlle dr prof rev hon fr st ste mt ft gen col lt sgt capt cpt cmdr adm maj brig gov sen rep "
-    "pres supt insp vs v cf viz e.g i.e eg ie approx ca eds trans dept univ assn bros a.k.a incl esp".split()
+    "pres supt insp vs v cf viz e.g i.e eg ie approx ca eds trans dept univ assn bros a.k.a incl esp"
 )
-_BEFORE_NUMBERS = frozenset(
+_BEFORE_NUMBERS = _set_of(
     "no nos nr p pp vol vols ch chap sec sect fig figs eq eqs art par op pt b d c r "
-    "jan feb mar apr jun jul aug sep sept oct nov dec".split()
+    "jan feb mar apr jun jul aug sep sept oct nov dec"
 )
-_BEFORE_NAMES = frozenset("inc ltd co corp jr sr al ave blvd rd ph.d m.sc".split())
-_STARTERS = frozenset(
+_BEFORE_NAMES = _set_of("inc ltd co corp jr sr al ave blvd rd ph.d m.sc")
+_STARTERS = _set_of(
     "a an the in on at by for from to with after before during since until when while where as if although though "
     "because however but and or so yet nor then thus hence therefore moreover furthermore meanwhile instead later "
     "he she it they we you i his her its their our my your this that these those there here who what which why how "
     "some many most several both each every all another other one two such no not now today also under over "
-    "despite".split()
+    "despite"
 )
 _ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 
@@ -67,7 +72,7 @@ def _ends_sentence(line: str, start: int, stop: re.Match[str], small_letters_beg
     if _WIDE_STOP.search(line, at, end):
         return True
     first = following["first"]
-    if first in ",;:" or first.islower() and not small_letters_begin:
+    if first in ",;:" or (first.islower() and not small_letters_begin):
         return False
     if end - at > 1 or line[at] != ".":
         return True
@@ -80,7 +85,7 @@ def _ends_sentence(line: str, start: int, stop: re.Match[str], small_letters_beg
         return False
     if small in _BEFORE_NUMBERS and first.isdigit():
         return False
-    is_initial = len(word) == 1 and (word.isupper() or word.islower() and small_letters_begin)
+    is_initial = len(word) == 1 and (word.isupper() or (word.islower() and small_letters_begin))
     if is_initial or small in _BEFORE_NAMES or _ACRONYM.fullmatch(word):
         next_word = _NEXT_WORD.match(line, following.start("first"))
         return next_word is not None and next_word[0].lower() in _STARTERS

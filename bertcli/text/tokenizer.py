@@ -23,7 +23,18 @@ from bertcli.core import atomic, fingerprints
 from bertcli.core.hub import local_directory
 from bertcli.errors import ModelError, VocabularyError
 from bertcli.text import vocabulary_files
-from bertcli.text.pieces import CLS, CONTINUATION, LONGEST_SEQUENCE, LONGEST_WORD, MASK, PAD, SEP, SPECIALS, UNK, WORD_END
+from bertcli.text.pieces import (
+    CLS,
+    CONTINUATION,
+    LONGEST_SEQUENCE,
+    LONGEST_WORD,
+    MASK,
+    PAD,
+    SEP,
+    SPECIALS,
+    UNK,
+    WORD_END,
+)
 from bertcli.text.word_cache import WordCache
 
 _TEXTS_PER_CALL = 4096
@@ -36,7 +47,9 @@ _SMALL_LETTER = re.compile("[a-zß-öø-ÿα-ωа-я]")
 class Tokenizer:
     """A vocabulary with the rules that cut text into its pieces."""
 
-    def __init__(self, backend: tokenizers.Tokenizer, *, specials: dict[str, str], path: Path | None, config: dict[str, Any]) -> None:
+    def __init__(
+        self, backend: tokenizers.Tokenizer, *, specials: dict[str, str], path: Path | None, config: dict[str, Any]
+    ) -> None:
         backend.no_truncation()
         backend.no_padding()
         backend.encode_special_tokens = True
@@ -273,7 +286,7 @@ def _from_tokenizer_json(directory: Path) -> Tokenizer:
     path = directory / vocabulary_files.TOKENIZER
     try:
         backend = tokenizers.Tokenizer.from_file(str(path))
-    except Exception as error:  # noqa: BLE001 - the library raises a bare Exception
+    except Exception as error:  # the library raises nothing narrower
         raise VocabularyError(f"not a tokenizer: {error}", path=path, hint=vocabulary_files.HINT) from error
     tokenizer = Tokenizer(
         backend, specials=vocabulary_files.special_names(directory, config), path=directory, config=config

@@ -1,4 +1,4 @@
-"""The files of a vocabulary directory, read and checked: ``vocab.txt``, ``tokenizer_config.json``, ``tokenizer.json``."""
+"""The files of a vocabulary directory, read and checked: ``vocab.txt``, ``tokenizer_config.json`` and their kin."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def read_vocab_txt(path: Path) -> list[str]:
     try:
         lines = path.read_text("utf-8").split("\n")
     except UnicodeDecodeError as error:
-        raise VocabularyError(f"not UTF-8: byte 0x{error.object[error.start]:02x} at offset {error.start:,}", path=path, hint=HINT) from error
+        raise VocabularyError(
+            f"not UTF-8: byte 0x{error.object[error.start]:02x} at offset {error.start:,}", path=path, hint=HINT
+        ) from error
     except OSError as error:
         raise VocabularyError(f"cannot be read: {error.strerror or error}", path=path, hint=HINT) from error
     while lines and not lines[-1]:

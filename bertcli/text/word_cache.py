@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class WordCache:
         ids = np.frombuffer(self._pieces, np.int32)[places]
         words_per_text = np.fromiter((text.count(" ") + 1 for text in texts), np.int64, len(texts))
         bounds = [0, *ends[np.cumsum(words_per_text) - 1].tolist()]
-        return [ids[begin:end] for begin, end in zip(bounds, bounds[1:], strict=False)]
+        return [ids[begin:end] for begin, end in pairwise(bounds)]
 
     def _learn(self, words: list[str]) -> None:
         for at in range(0, len(words), _WORDS_PER_CALL):

@@ -14,9 +14,7 @@ from bertcli.text.pieces import CONTINUATION, SPECIALS
 from bertcli.text.words import WordCounts
 
 
-def learn_wordpiece(
-    words: WordCounts, *, size: int, min_count: int = 2, progress: Progress | None = None
-) -> list[str]:
+def learn_wordpiece(words: WordCounts, *, size: int, min_count: int = 2, progress: Progress | None = None) -> list[str]:
     """The pieces in the order of their ids: specials, characters, then what was joined; at most ``size`` of them.
 
     Fewer where no two neighbours occur ``min_count`` times any more. The same words in the same order give the same

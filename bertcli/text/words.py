@@ -22,7 +22,7 @@ _ASCII_WORD = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
 
 
 def count_words(texts: Iterable[str], *, lowercase: bool) -> WordCounts:
-    """How often each word occurs, in the order in which they were first seen; words over 100 characters are left out."""
+    """How often each word occurs, in the order of first sight; words over 100 characters are left out."""
     words: WordCounts = Counter()
     parts: WordCounts = Counter()
     split = _Splitter(lowercase)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
 from bertcli.cli import console
 from bertcli.cli.options import command_app, configured_command
-from bertcli.config.vocab import VocabBuild
+from bertcli.config.vocab import DEFAULT_VOCAB, VocabBuild
 from bertcli.core.messages import notice
 
 app = command_app(help="Learn a vocabulary from text.")
@@ -26,13 +28,14 @@ def build(config: VocabBuild, as_json: bool) -> None:
             f"vocabulary: {report.directory}",
             {
                 "pieces": f"{report.size:,} ({report.algorithm}, {casing})",
-                "learned from": f"{report.documents:,} documents, {report.words:,} words, {report.characters:,} characters",
+                "learned from": f"{report.documents:,} documents, {report.words:,} words",
                 "pieces per word": f"{report.tokens_per_word:.3f}",
                 "unknown": f"{report.unknown_rate:.3%} of the pieces",
                 "time": f"{report.elapsed_seconds:,.1f} s",
             },
         )
-    notice(f"next: bertcli mask build {' '.join(config.corpus)} --vocab {report.directory}")
+    where = [] if report.directory == DEFAULT_VOCAB else ["--vocab", report.directory]
+    notice(f"next: {shlex.join(['bertcli', 'mask', 'build', *config.corpus, *where])}")
 
 
 configured_command(app, "build", VocabBuild, build, example="bertcli vocab build corpus.txt")
