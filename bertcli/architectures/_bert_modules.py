@@ -78,7 +78,7 @@ class BertEncoder(nn.Module):
         attention = top.attention.self
         keys, values = unpadding.pad(attention.key(hidden)), unpadding.pad(attention.value(hidden))
         hidden = _layer_for(top, asked, keys, values, mask)
-        first_hidden, target_hidden = hidden.split([firsts.shape[1], targets.shape[1]], dim=1)
+        first_hidden, target_hidden = hidden[:, : firsts.shape[1]], hidden[:, firsts.shape[1] :]
         return Encoded({"targets": target_hidden}, self._pool(first_hidden, None))
 
     def _encode_padded(
@@ -107,9 +107,9 @@ class BertEncoder(nn.Module):
             first_hidden = _gather(hidden, firsts) if self.bert.pooler is not None else hidden
         else:
             firsts, is_first = self._firsts(batch["input_ids"], sequence_ids, positions)
-            hidden = _layer_at(top, hidden, torch.cat([firsts, targets], dim=1), mask)  # (batch, firsts + targets, hidden)
-            first_hidden, target_hidden = hidden.split([firsts.shape[1], targets.shape[1]], dim=1)
-            streams = {"targets": target_hidden}
+            read = torch.cat([firsts, targets], dim=1)  # (batch, firsts + targets)
+            hidden = _layer_at(top, hidden, read, mask)  # (batch, firsts + targets, hidden)
+            first_hidden, streams = hidden[:, : firsts.shape[1]], {"targets": hidden[:, firsts.shape[1] :]}
         return Encoded(streams, self._pool(first_hidden, is_first), tuple(outputs) if layers else ())
 
     def _firsts(

@@ -27,6 +27,16 @@ ORDER = ("vocab", "mask", "pretrain", "finetune", "extract-features", "count-par
 class _Commands(TyperGroup):
     """A group whose commands are the files of ``cli/commands``."""
 
+    _listing = False
+
+    def format_commands(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
+        """List the commands by the first lines of their files, importing none of them."""
+        self._listing = True
+        try:
+            super().format_commands(ctx, formatter)
+        finally:
+            self._listing = False
+
     def list_commands(self, ctx: _click.Context) -> list[str]:
         names = [name.replace("_", "-") for name in COMMANDS.names()]
         return sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
@@ -35,16 +45,12 @@ class _Commands(TyperGroup):
         name = cmd_name.replace("-", "_")
         if name not in COMMANDS.names():
             return None
-        if ctx.params.get("help") or (ctx.command is self and _only_help_is_asked()):
+        if self._listing:
             return TyperCommand(name=cmd_name, help=COMMANDS.summary(name))
         module = importlib.import_module(f"{COMMANDS.package}.{name}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         return command
-
-
-def _only_help_is_asked() -> bool:
-    return not any(not word.startswith("-") for word in sys.argv[1:])
 
 
 def _show_version(asked: bool) -> None:

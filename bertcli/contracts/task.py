@@ -163,7 +163,6 @@ class Task(Protocol):
     """One kind of prediction. An instance holds its settings and the labels it learned from the training split."""
 
     Settings: ClassVar[type[Settings]]
-    known_metrics: ClassVar[tuple[str, ...]]
     head: ClassVar[str]
     """The head of the architecture that it asks for."""
     reads_pooled: ClassVar[bool]

@@ -19,6 +19,7 @@ DEFAULT_SEQ_LENGTH = 128
 class OpenData:
     """The examples of one split, the objectives they serve and how they are cut.
 
+    A single held-out document has no other one for random segments: the objective that needs them is not evaluated.
     ``store`` is None for static data, whose rows are finished.
     """
 
@@ -62,9 +63,13 @@ def open_data(
     objectives = make_objectives(chosen) or make_default_objectives(["mlm"])
     kind = choose_sequence_kind(kind, objectives)
     seq_length = seq_length or DEFAULT_SEQ_LENGTH
-    if held_out:
-        objectives = {name: objective.for_evaluation() for name, objective in objectives.items()}
     store = open_split(data, split)
+    if held_out:
+        objectives = {
+            name: objective.for_evaluation()
+            for name, objective in objectives.items()
+            if store.documents > 1 or "random" not in objective.relations
+        }
     examples = DynamicExamples(
         store,
         data.vocabulary,

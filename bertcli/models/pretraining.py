@@ -41,7 +41,7 @@ class PretrainingModel(nn.Module):
         return {name: objective.settings.weight for name, objective in self.objectives.items()}
 
     def forward(self, batch: Batch) -> dict[str, Loss]:
-        """Every objective's loss; objectives that ask for the same encoder share one pass."""
+        """The loss of every objective that the batch was made for; those that ask for one encoder share its pass."""
         passes: dict[tuple[str, int], Encoded] = {}
 
         def encode(name: str, asked: Batch) -> Encoded:
@@ -50,7 +50,7 @@ class PretrainingModel(nn.Module):
                 passes[key] = self.encoders[name](asked)
             return passes[key]
 
-        return {name: objective.loss(self.heads, encode, batch) for name, objective in self.objectives.items()}
+        return {name: self.objectives[name].loss(self.heads, encode, batch) for name in batch.counts}
 
     def assembled(self) -> Any:
         """transformers' model made of these parts, sharing their parameters, for saving."""

@@ -170,6 +170,7 @@ def _one_seed(session: Session, run: RunDirectory, seed: int, stop: StopRequest)
         atomic.write_json(run.path / _result_name(result, scored[0]), result.dump())
     if session.config.keep == 0:
         shutil.rmtree(run.checkpoints, ignore_errors=True)
+    accelerator.free_memory()  # it holds on to every model it has prepared
     return scored
 
 

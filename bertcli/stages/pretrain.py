@@ -223,7 +223,7 @@ class Session:
 
     def evaluation(self) -> list[Batch]:
         """The fixed evaluation batches; none where no document is held out."""
-        if self.opened.data.counts["heldout"]["documents"] == 0:
+        if self.opened.data.counts["heldout"]["documents"] == 0 or not self.held_out.objectives:
             return []
         examples = self.held_out.examples
         size = self.config.micro_batch_size or LARGEST_DEFAULT_MICRO_BATCH

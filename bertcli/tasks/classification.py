@@ -73,7 +73,6 @@ class Classification:
     labels: dict[str, str] | None = None
 
     Settings: ClassVar[type[Settings]] = ClassificationSettings
-    known_metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "macro_f1", "matthews")
     head: ClassVar[str] = "classification"
     reads_pooled: ClassVar[bool] = True
     per_token: ClassVar[bool] = False

@@ -54,7 +54,6 @@ class Regression:
     settings: RegressionSettings
 
     Settings: ClassVar[type[Settings]] = RegressionSettings
-    known_metrics: ClassVar[tuple[str, ...]] = ("pearson", "spearman", "mse")
     head: ClassVar[str] = "classification"
     reads_pooled: ClassVar[bool] = True
     per_token: ClassVar[bool] = False

@@ -72,7 +72,7 @@ def _ends_sentence(line: str, start: int, stop: re.Match[str], small_letters_beg
     if _WIDE_STOP.search(line, at, end):
         return True
     first = following["first"]
-    if first in ",;:" or (first.islower() and not small_letters_begin):
+    if first in ",;:.!?…" or (first.islower() and not small_letters_begin):
         return False
     if end - at > 1 or line[at] != ".":
         return True

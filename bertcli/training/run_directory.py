@@ -124,8 +124,9 @@ def environment() -> dict[str, Any]:
 
 
 def _check_same_request(stored: dict[str, Any], requested: Settings, path: Path) -> None:
-    given = requested.model_dump(mode="json", exclude_unset=True, exclude_none=True)
-    for name, value in given.items():
+    given = requested.dump()
+    for name in sorted(requested.model_fields_set & given.keys()):
+        value = given[name]
         before = stored.get(name)
         if name in _MAY_DIFFER or value == before or (name == "steps" and before is not None and value > before):
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -100,7 +101,6 @@ Finetune = Callable[..., int]
 def finetune(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finetune:
     """Runs the command with small defaults in an empty folder; returns the exit code."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["bertcli", "finetune"])
 
     def call(*arguments: str | Path, model: Path | None = model) -> int:
         given = [] if model is None else ["--model", str(model)]
@@ -334,6 +334,30 @@ def test_several_seeds_give_their_mean_and_each_its_directory(
     # A run of one seed alone is the same run.
     assert finetune("--task", "sst2", "--data", sst2, "--steps", "4", "--seed", "6", "-o", tmp_path / "alone") == 0
     assert same_weights(tmp_path / "run" / "seed-6", tmp_path / "alone")
+
+
+def test_finished_seeds_are_not_run_again(
+    finetune: Finetune, sst2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--task", "sst2", "--data", sst2, "--steps", "2", "--seeds", "2", "-o", tmp_path / "run")
+    assert finetune(*arguments) == 0
+    result = (tmp_path / "run" / "result.json").read_text()
+    (tmp_path / "run" / "result.json").unlink()
+    shutil.rmtree(tmp_path / "run" / "seed-1")
+    capsys.readouterr()
+    assert finetune(*arguments, "--resume") == 0
+    assert f"{tmp_path / 'run' / 'seed-0'} is finished already" in error_of(capsys)
+    again = read_json(tmp_path / "run" / "result.json")
+    assert {**json.loads(result), "elapsed_seconds": 0} == {**again, "elapsed_seconds": 0}
+
+
+def test_a_run_in_bf16_says_so(finetune: Finetune, sst2: Path, tmp_path: Path) -> None:
+    assert (
+        finetune("--task", "sst2", "--data", sst2, "--steps", "2", "--precision", "bf16", "-o", tmp_path / "run") == 0
+    )
+    result = read_json(tmp_path / "run" / "result.json")
+    assert (result["precision"], result["device"]) == ("bf16", "cpu")
+    assert all(value.dtype == torch.float32 for value in weights_of(tmp_path / "run").values())
 
 
 def test_random_weights_keep_the_shape_and_nothing_else(
