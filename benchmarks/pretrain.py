@@ -159,7 +159,7 @@ def show(arguments: argparse.Namespace, rounds: dict[str, list[float]]) -> None:
     """A table on stdout, and JSON where asked."""
     ours = statistics.median(rounds["bertcli"]) if "bertcli" in rounds else None
     size = f"{arguments.arch}, {arguments.batch_size} × {arguments.seq_length}"
-    print(f"{size}; median of {arguments.rounds} rounds of {arguments.steps} steps; {platform.processor() or platform.machine()}")
+    print(f"{size}; median of {arguments.rounds} rounds of {arguments.steps} steps; {platform.machine()}")
     print(f"{'':<22}{'tokens/s':>10}{'min':>10}{'max':>10}{'bertcli is':>12}")
     for name, speeds in rounds.items():
         middle = statistics.median(speeds)

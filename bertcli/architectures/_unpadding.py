@@ -52,13 +52,15 @@ class Unpadding:
     def pad(self, states: Tensor) -> Tensor:
         """(tokens, hidden) → (batch, heads, seq, size)."""
         size = states.shape[-1] // self.heads
-        rows: Tensor = _Pad.apply(states.reshape(-1, size), self.into, self.out)
+        apply: Any = _Pad.apply
+        rows: Tensor = apply(states.reshape(-1, size), self.into, self.out)
         return rows.view(self.batch, self.heads, self.seq, size)
 
     def unpad(self, context: Tensor) -> Tensor:
         """(batch, heads, seq, size) → (tokens, hidden)."""
         size = context.shape[-1]
-        rows: Tensor = _Unpad.apply(context.reshape(-1, size), self.into, self.out, self.real)
+        apply: Any = _Unpad.apply
+        rows: Tensor = apply(context.reshape(-1, size), self.into, self.out, self.real)
         return rows.view(-1, self.heads * size)
 
     def at(self, states: Tensor, positions: Tensor) -> Tensor:

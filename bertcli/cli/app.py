@@ -100,7 +100,7 @@ def run(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # The reader of our output (head, less) has gone: that is no failure of ours.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 0
     return result if isinstance(result, int) else 0
 

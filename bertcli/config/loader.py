@@ -108,9 +108,13 @@ def _put(values: dict[str, Any], key: KeyPath, value: Any) -> None:
 
 def _parse_set(text: str) -> tuple[KeyPath, Any]:
     key, equals, value = text.partition("=")
-    if not equals or not key.strip():
+    path = tuple(key.strip().split("."))
+    if not equals or not all(path):
         raise ConfigError(f"--set {text}: expected KEY=VALUE", hint="for example --set optimizer.weight_decay=0.1")
-    return tuple(key.strip().split(".")), parse_scalar(value)
+    try:
+        return path, parse_scalar(value)
+    except ConfigError as error:
+        raise ConfigError(f"--set {text}: {error.message}", hint="quote it for YAML: --set 'KEY=\"VALUE\"'") from error
 
 
 def _all_faults(

@@ -9,6 +9,7 @@ from pydantic import Field
 from bertcli.core.settings import Flag, Settings
 
 Precision = Literal["auto", "fp32", "bf16"]
+Shape = Literal["linear", "cosine", "constant", "slanted-triangular", "wsd"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -39,7 +40,9 @@ class PretrainingOptimizer(Optimizer):
 class Schedule(Settings):
     """How the learning rate moves over the steps."""
 
-    shape: Annotated[Literal["linear", "cosine", "constant", "slanted-triangular", "wsd"], Flag("--schedule")] = "linear"
+    shape: Annotated[Literal["linear", "cosine", "constant", "slanted-triangular", "wsd"], Flag("--schedule")] = (
+        "linear"
+    )
     """Shape of the learning rate after warm-up."""
     warmup: Annotated[float, Field(ge=0), Flag("--warmup")] = 0.06
     """Warm-up: a share of the steps below 1, a number of steps from 1 on."""

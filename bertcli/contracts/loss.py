@@ -38,5 +38,6 @@ def vocabulary_cross_entropy(head: Any, hidden: torch.Tensor, labels: torch.Tens
     """
     from bertcli.contracts._vocabulary_cross_entropy import LinearCrossEntropy
 
-    total, correct = LinearCrossEntropy.apply(head.features(hidden), head.weight, head.bias, labels)
+    apply: Any = LinearCrossEntropy.apply
+    total, correct = apply(head.features(hidden), head.weight, head.bias, labels)
     return Loss(total, labels.numel(), correct)

@@ -74,7 +74,7 @@ class Objective(Protocol):
     def targets(self, columns: Columns) -> NDArray[np.bool_]:
         """The positions (batch, seq) whose hidden states its loss reads; the last layer is computed only there."""
 
-    def loss(self, heads: Mapping[str, Any], encode: Encode, batch: Batch) -> Loss:
+    def loss(self, heads: Any, encode: Encode, batch: Batch) -> Loss:
         """Its loss on a batch of tensors."""
 
     def audit(self, clean: Columns, finished: Columns, vocabulary: Vocabulary) -> list[Check]:

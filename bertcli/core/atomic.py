@@ -99,7 +99,7 @@ def new_file(path: Path) -> Iterator[Path]:
         try:
             yield partial
             _fsync(partial)
-            os.replace(partial, path)
+            partial.replace(path)
             _fsync(path.parent)
         except BaseException:
             partial.unlink(missing_ok=True)

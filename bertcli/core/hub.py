@@ -26,9 +26,7 @@ def local_directory(where: str, *, patterns: tuple[str, ...], hint: str) -> Path
 
     try:
         return Path(
-            huggingface_hub.snapshot_download(
-                match["name"], revision=match["revision"], allow_patterns=list(patterns)
-            )
+            huggingface_hub.snapshot_download(match["name"], revision=match["revision"], allow_patterns=list(patterns))
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

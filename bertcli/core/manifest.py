@@ -32,10 +32,14 @@ def read_manifest(directory: Path, *, kind: str, made_by: str) -> dict[str, Any]
     try:
         manifest = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise DataError(f"the manifest is not JSON: {error}", path=path, hint=f"make it again with `{made_by}`") from error
+        raise DataError(
+            f"the manifest is not JSON: {error}", path=path, hint=f"make it again with `{made_by}`"
+        ) from error
     if manifest.get("kind") != kind:
         raise DataError(
-            f"this is a {manifest.get('kind')} directory, expected {kind}", path=directory, hint=f"make one with `{made_by}`"
+            f"this is a {manifest.get('kind')} directory, expected {kind}",
+            path=directory,
+            hint=f"make one with `{made_by}`",
         )
     if manifest.get("format", 0) > FORMAT_VERSION:
         raise DataError(

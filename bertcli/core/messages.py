@@ -66,7 +66,7 @@ class Progress:
 
 @contextmanager
 def progress(task: str, total: float | None = None, unit: str = "") -> Iterator[Progress]:
-    """A piece of work: ``with progress("encoding", total, "bytes") as bar: bar.update(done)``."""
+    """A piece of work of ``total`` units; the block's ``Progress`` says how much is done."""
     reporter.start(task, total, unit)
     try:
         yield Progress()

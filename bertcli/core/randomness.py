@@ -55,9 +55,11 @@ def uniform(draws: UInt64Array) -> NDArray[np.float64]:
 
 def below(draws: UInt64Array, bound: ArrayLike) -> NDArray[np.int64]:
     """Draws as integers in [0, bound); ``bound`` is at most 2**31, so that the bias stays under 2**-21."""
-    return np.floor(uniform(draws) * np.asarray(bound)).astype(np.int64)
+    scaled: NDArray[np.int64] = np.floor(uniform(draws) * np.asarray(bound)).astype(np.int64)
+    return scaled
 
 
 def permutation(seed: int, purpose: str, epoch: int, count: int) -> NDArray[np.int64]:
     """A permutation of ``range(count)``: the order of the counters' hashes."""
-    return np.argsort(hash64(seed, purpose, epoch, np.arange(count)), kind="stable")
+    order: NDArray[np.int64] = np.argsort(hash64(seed, purpose, epoch, np.arange(count)), kind="stable")
+    return order

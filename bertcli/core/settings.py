@@ -51,7 +51,10 @@ Share = Annotated[float, BeforeValidator(_share)]
 
 
 class ComponentChoice(Settings):
-    """A mapping from names of components to their settings, e.g. ``{mlm: {probability: 0.15}, nsp: {}}``."""
+    """A mapping from names of components to their settings, e.g. ``{mlm: {probability: 0.15}, nsp: {}}``.
+
+    A name alone, ``true`` or nothing means the defaults; ``false`` takes the component back.
+    """
 
     @model_validator(mode="before")
     @classmethod
@@ -61,7 +64,8 @@ class ComponentChoice(Settings):
         if isinstance(value, list):
             value = dict.fromkeys(value)
         if isinstance(value, dict):
-            return {name: {} if settings in (None, True) else settings for name, settings in value.items()}
+            kept = {name: settings for name, settings in value.items() if settings is not False}
+            return {name: {} if settings is None or settings is True else settings for name, settings in kept.items()}
         return value
 
     def chosen(self) -> dict[str, Settings]:

@@ -1,4 +1,7 @@
-"""YAML that is read strictly: repeated keys are refused, ``1e-4`` is a number, every key knows its line."""
+"""YAML that is read strictly: repeated keys are refused, ``1e-4`` is a number, every key knows its line.
+
+Plain words are read as YAML 1.2 has them: ``no`` is a word, ``2024-01-01`` and ``12:30`` are text, ``010`` is no octal.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +16,33 @@ from bertcli.errors import ConfigError
 
 KeyPath = tuple[str, ...]
 
+_DEEPEST = 20  # an alias can hold itself
+
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader with numbers as people write them (YAML 1.1 reads ``1e-4`` as a string)."""
+    """The safe loader with values as people write them."""
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:float"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"^[-+]?(\d[\d_]*\.?\d*([eE][-+]?\d+)|\d[\d_]*\.\d*|\.\d+([eE][-+]?\d+)?|\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
+class _Dumper(yaml.SafeDumper):
+    """The safe dumper that quotes what the loader would take for something else."""
+
+
+_REPLACED = ("float", "int", "bool", "timestamp")
+_PATTERNS = {
+    "float": (
+        r"[-+]?(\d[\d_]*\.?\d*([eE][-+]?\d+)|\d[\d_]*\.\d*|\.\d+([eE][-+]?\d+)?|\.(inf|Inf|INF))|\.(nan|NaN|NAN)",
+        "-+0123456789.",
     ),
-    list("-+0123456789."),
-)
+    "int": (r"[-+]?(0|[1-9][\d_]*)", "-+0123456789"),
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+}
+for _class in (_Loader, _Dumper):
+    _class.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in _REPLACED]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    for _kind, (_pattern, _first) in _PATTERNS.items():
+        _class.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"(?:{_pattern})$"), list(_first))
 
 
 @dataclass(frozen=True)
@@ -41,8 +55,11 @@ class YamlFile:
 
 
 def parse_scalar(text: str) -> Any:
-    """One value as YAML reads it; used for ``--set key=VALUE``."""
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader subclass
+    """One value as YAML reads it; used for ``--set key=VALUE``. Raises ``ConfigError``."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader subclass
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"not a value as YAML writes it: {_one_line(error)}") from error
 
 
 def read_yaml(path: Path) -> YamlFile:
@@ -68,16 +85,23 @@ def read_yaml(path: Path) -> YamlFile:
         raise ConfigError(
             f"not valid YAML: {error.problem}", path=path, line=mark.line + 1 if mark else None
         ) from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"not valid YAML: {error}", path=path) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"not valid YAML: {_one_line(error)}", path=path) from error
 
 
 def write_yaml(values: dict[str, Any]) -> str:
     """Values as YAML text, in the order given."""
-    return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    return str(yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
+def _one_line(error: Exception) -> str:
+    problem = getattr(error, "problem", None)
+    return " ".join(str(problem or error).split())
 
 
 def _collect_lines(node: yaml.MappingNode, prefix: KeyPath, lines: dict[KeyPath, int], path: Path) -> None:
+    if len(prefix) > _DEEPEST:
+        raise ConfigError("mappings stand in each other too deep", path=path, line=node.start_mark.line + 1)
     for key_node, value_node in node.value:
         key = (*prefix, str(key_node.value))
         line = key_node.start_mark.line + 1

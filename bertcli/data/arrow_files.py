@@ -48,7 +48,7 @@ class ArrowSplitWriter:
         """The two JSON files by which ``datasets`` knows the features and finds the data file."""
         features = {field.name: _feature(field.type) for field in self._schema}
         info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
-        state = {
+        state: dict[str, Any] = {
             "_data_files": [{"filename": _DATA_FILE}],
             "_fingerprint": fingerprints.of_file(self._directory / _DATA_FILE)[:16],
             "_format_columns": None,
@@ -84,5 +84,7 @@ def read_record_batches(directory: Path) -> Iterator[pa.RecordBatch]:
                 yield from pa.ipc.open_stream(source)
     except (OSError, ValueError, KeyError, pa.ArrowInvalid) as error:
         raise DataError(
-            f"the data are damaged or incomplete: {error}", path=directory, hint="build them again with `bertcli mask build`"
+            f"the data are damaged or incomplete: {error}",
+            path=directory,
+            hint="build them again with `bertcli mask build`",
         ) from error

@@ -105,9 +105,7 @@ def _pair_checks(store: TokenStore, plan: Plan, numbers: NDArray[np.int64], obje
         return []
     first = plan.first_piece[numbers]
     a, b = plan.bounds[first], plan.bounds[first + 1]
-    document_a, document_b = (
-        np.searchsorted(store.document_starts, piece[:, 0], side="right") - 1 for piece in (a, b)
-    )
+    document_a, document_b = (np.searchsorted(store.document_starts, piece[:, 0], side="right") - 1 for piece in (a, b))
     relation = plan.relation[numbers]
     same = document_a == document_b
     checks = []

@@ -76,9 +76,7 @@ def batch_stream(
     return prepared_ahead(jobs(), workers)
 
 
-def _steps(
-    examples: Examples, batch_size: int, seed: int, start: Cursor
-) -> Iterator[tuple[list[_Share], Cursor]]:
+def _steps(examples: Examples, batch_size: int, seed: int, start: Cursor) -> Iterator[tuple[list[_Share], Cursor]]:
     epoch, taken = start.epoch, start.taken
     order = permutation(seed, "example order", epoch, examples.count(epoch))
     while True:
@@ -134,8 +132,10 @@ def without_needless_padding(columns: Columns) -> Columns:
 
 
 def _targets(columns: Columns, objectives: Objectives) -> Columns:
-    """Where the last layer is read: ``target_positions`` (batch, targets), padded with 0, and for each objective the
-    indices of its own positions among the flattened targets, found here so that no device has to be asked.
+    """Where the last layer is read: ``target_positions`` (batch, targets), padded with 0.
+
+    And for each objective the indices of its own positions among the flattened targets, found here so that no device
+    has to be asked.
     """
     reads = {name: objective.targets(columns) for name, objective in objectives.items()}
     read = np.logical_or.reduce(list(reads.values()))

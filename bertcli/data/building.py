@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from bertcli.contracts.batch import IGNORED, Columns
+from bertcli.contracts.batch import IGNORED
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.messages import Progress
 from bertcli.data.arrow_files import ArrowSplitWriter
@@ -83,7 +83,7 @@ def write_static_rows(
     label_columns: tuple[str, ...],
     progress: Progress,
 ) -> int:
-    """Write finished rows, padded to ``seq_length``; copy ``c`` is the examples of epoch ``c``. Returns their number."""
+    """Write finished rows, padded to ``seq_length``, and return their number; copy ``c`` is epoch ``c``'s examples."""
     ids = pa.uint16() if vocabulary.size <= 1 << 16 else pa.int32()
     labels = pa.int16() if vocabulary.size < 1 << 15 else pa.int32()
     types = {"input_ids": ids, "token_type_ids": pa.int8(), "attention_mask": pa.int8(), "labels": labels}
@@ -97,13 +97,13 @@ def write_static_rows(
             count = examples.count(copy)
             for at in range(0, count, _ROWS_PER_CALL):
                 columns = examples.columns(copy, np.arange(at, min(at + _ROWS_PER_CALL, count)))
-                split.write({name: _array(columns, name, kind, seq_length, fills.get(name, 0)) for name, kind in fields})
+                arrays = {name: _array(columns[name], kind, seq_length, fills.get(name, 0)) for name, kind in fields}
+                split.write(arrays)
                 progress.update(split.rows)
         return split.rows
 
 
-def _array(columns: Columns, name: str, kind: pa.DataType, seq_length: int, fill: int) -> pa.Array:
-    values: NDArray[Any] = columns[name]
+def _array(values: NDArray[Any], kind: pa.DataType, seq_length: int, fill: int) -> pa.Array:
     if values.ndim == 1:
         return pa.array(values, kind)
     padded = np.full((len(values), seq_length), fill, dtype=values.dtype)

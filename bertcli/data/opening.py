@@ -8,8 +8,7 @@ from pathlib import Path
 from bertcli.contracts.objective import Objective, make_default_objectives, make_objectives, relations_of
 from bertcli.core.settings import Settings
 from bertcli.data.examples import DynamicExamples, StaticExamples
-from bertcli.data.sequences import SequenceKind
-from bertcli.data.token_store import DataDirectory, TokenStore, open_split
+from bertcli.data.token_store import DataDirectory, SequenceKind, TokenStore, open_split
 from bertcli.errors import ConfigError
 
 DEFAULT_SEQ_LENGTH = 128
@@ -96,7 +95,7 @@ def _open_static(
     rebuild = "build the data again with `bertcli mask build --static`, or build them without --static"
     if chosen and sorted(chosen) != sorted(settled):
         raise ConfigError(
-            f"{data.path} is static and masked for {', '.join(sorted(settled))}; {', '.join(sorted(chosen))} was asked for",
+            f"{data.path} is static, masked for {', '.join(sorted(settled))}; asked for: {', '.join(sorted(chosen))}",
             hint=f"leave the objectives out, or {rebuild}",
         )
     if seq_length is not None and seq_length != data.seq_length:

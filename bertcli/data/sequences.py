@@ -14,8 +14,9 @@ A plan is a pure function of (sentence ends, seed, epoch). Three ways, in the pa
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -211,8 +212,9 @@ def _segment_pairs(
                     builder.add([(a_start, min(a_end, a_start + seq_length - 2))], [0])
             else:
                 b = (a_end, ends[stop - 1])
-                pair = (b, (a_start, a_end)) if name == "swapped" else ((a_start, a_end), b)
-                _add_pair(builder, *pair, relation, budget, chunk, draws)
+                a = (a_start, a_end)
+                first_segment, second_segment = (b, a) if name == "swapped" else (a, b)
+                _add_pair(builder, first_segment, second_segment, relation, budget, chunk, draws)
             begin = ends[stop - 1]
             sentence = stop
             chunk += 1
@@ -276,9 +278,3 @@ def _binomial_half(trials: int, draw: float) -> int:
     words = hash64(seed, "coins", np.arange(-(-trials // 64))).tolist()
     bits = int.from_bytes(b"".join(word.to_bytes(8, "little") for word in words), "little")
     return (bits & ((1 << trials) - 1)).bit_count()
-
-
-def iterate_examples(plan: Plan) -> Iterator[list[tuple[int, int]]]:
-    """The pieces of every example, in order."""
-    for number in range(len(plan)):
-        yield [tuple(piece) for piece in plan.bounds[plan.first_piece[number] : plan.first_piece[number + 1]].tolist()]

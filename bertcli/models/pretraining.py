@@ -36,6 +36,11 @@ class PretrainingModel(nn.Module):
         self.fresh_heads = tuple(name for name in names if name not in loaded)
 
     @property
+    def main_encoder(self) -> Any:
+        """The encoder that is saved."""
+        return self.encoders["main"]
+
+    @property
     def weights(self) -> dict[str, float]:
         """The factor of each objective's loss."""
         return {name: objective.settings.weight for name, objective in self.objectives.items()}
@@ -53,8 +58,8 @@ class PretrainingModel(nn.Module):
         return {name: self.objectives[name].loss(self.heads, encode, batch) for name in batch.counts}
 
     def assembled(self) -> Any:
-        """transformers' model made of these parts, sharing their parameters, for saving."""
-        return self.architecture.assemble(self.encoders["main"], dict(self.heads))
+        """Transformers' model made of these parts, sharing their parameters, for saving."""
+        return self.architecture.assemble(self.main_encoder, dict(self.heads))
 
 
 def reads_pooled(objectives: Mapping[str, Objective]) -> bool:

@@ -15,7 +15,6 @@ Differs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -112,7 +111,7 @@ class MaskedLanguageModel:
         read: NDArray[np.bool_] = columns["labels"] != IGNORED
         return read
 
-    def loss(self, heads: Mapping[str, Any], encode: Encode, batch: Batch) -> Loss:
+    def loss(self, heads: Any, encode: Encode, batch: Batch) -> Loss:
         """Cross-entropy at the predicted positions; logits are computed nowhere else."""
         from bertcli.contracts.loss import vocabulary_cross_entropy
 
@@ -130,7 +129,8 @@ class MaskedLanguageModel:
         maskable = clean["special_tokens_mask"] == 0
         counts = maskable.sum(axis=1)
         wanted = np.minimum(np.maximum(1, np.rint(self.settings.probability * counts)), counts)
-        total = int(predicted.sum())
+        predictions = predicted.sum(axis=1)
+        total = int(predictions.sum())
         is_mask = predicted & (corrupted == vocabulary.mask_id)
         changed = predicted & (corrupted != original) & ~is_mask
         # A random piece is the original one once in |V| draws.
@@ -140,7 +140,9 @@ class MaskedLanguageModel:
         expected_rate = float(wanted.sum() / max(1, counts.sum()))
         return [
             exact("mlm: share of pieces predicted", total / max(1, int(counts.sum())), expected_rate),
-            exact("mlm: sequences with a wrong number of predictions", float((predicted.sum(axis=1) != wanted).sum()), 0),
+            exact(
+                "mlm: sequences with a wrong number of predictions", float((predicted.sum(axis=1) != wanted).sum()), 0
+            ),
             exact("mlm: specials or padding predicted", float((predicted & ~maskable).sum()), 0),
             exact("mlm: labels that are not the original piece", float((labels != original)[predicted].sum()), 0),
             exact("mlm: pieces changed but not predicted", float(((corrupted != original) & ~predicted).sum()), 0),

@@ -14,7 +14,6 @@ Differs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -70,7 +69,7 @@ class NextSentencePrediction:
         """It reads the pooled vector, and no position of its own."""
         return np.zeros(columns["input_ids"].shape, dtype=np.bool_)
 
-    def loss(self, heads: Mapping[str, Any], encode: Encode, batch: Batch) -> Loss:
+    def loss(self, heads: Any, encode: Encode, batch: Batch) -> Loss:
         """Cross-entropy over two classes."""
         from bertcli.contracts.loss import cross_entropy
 

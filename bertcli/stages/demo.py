@@ -36,10 +36,10 @@ from bertcli.core import atomic
 from bertcli.core.messages import notice, progress
 from bertcli.core.randomness import permutation
 from bertcli.errors import AuditError, InputFileError
-from bertcli.text.docstrings import Collected, Docstring, NameMask, Source, collect, find_sources
+from bertcli.text.docstrings import Docstring, NameMask, Source, collect, find_sources
 from bertcli.text.near_copies import NearCopies
 
-OBJECTIVES = ("mlm", "nsp")
+OBJECTIVES = ["mlm", "nsp"]
 DISTRIBUTION = "bertcli"
 LARGEST_TEST_SHARE = 0.2
 """Of a library's docstrings; the rest must be enough to learn from."""
@@ -48,6 +48,8 @@ MOST_FROM_A_FILE = 5
 LONGEST_TEXT = 4000
 """Characters of a labelled text; the model reads far fewer."""
 AUDITED_EXAMPLES = 2000
+NEVER = 10**9
+"""Steps between evaluations or checkpoints of runs that are too short for either."""
 PARTS = ("text", "task", "vocab", "data", "pretrain", "finetuned", "features.npz", "demo.json")
 """What lies in the output directory; ``--overwrite`` removes these and nothing else."""
 
@@ -117,7 +119,10 @@ class _Clock:
 
 
 def demo(config: Demo) -> DemoReport:
-    """Run the chain. Raises ``OutputError`` where the directory is in the way, ``InputFileError`` without docstrings."""
+    """Run the chain.
+
+    Raises ``OutputError`` where the directory is in the way, ``InputFileError`` where there are too few docstrings.
+    """
     atomic.check_output_dir(config.output, overwrite=config.overwrite)
     where = {name: config.output / name for name in PARTS}
     for path in where.values():
@@ -280,14 +285,12 @@ def _stage_data(config: Demo, corpus: Path, where: dict[str, Path]) -> int:
     """Build the data and audit them; returns the number of checks, which all hold."""
     from bertcli.stages.mask import audit_masks, build_masks
 
-    build_masks(
-        MaskBuild(corpus=(str(corpus),), vocab=str(where["vocab"]), seed=config.seed, output=where["data"])
-    )
+    build_masks(MaskBuild(corpus=(str(corpus),), vocab=str(where["vocab"]), seed=config.seed, output=where["data"]))
     audit = audit_masks(
         MaskAudit.model_validate(
             {
                 "data": where["data"],
-                "objectives": OBJECTIVES_CHOICE,
+                "objectives": OBJECTIVES,
                 "seq_length": config.seq_length,
                 "limit": AUDITED_EXAMPLES,
             }
@@ -299,17 +302,14 @@ def _stage_data(config: Demo, corpus: Path, where: dict[str, Path]) -> int:
     return len(audit.checks)
 
 
-OBJECTIVES_CHOICE: dict[str, dict[str, Any]] = {name: {} for name in OBJECTIVES}
-
-
 def _stage_pretraining(config: Demo, where: dict[str, Path]) -> Any:
-    from bertcli.stages.pretrain import PretrainPlan, pretrain
+    from bertcli.stages.pretrain import PretrainReport, pretrain
 
     report = pretrain(
         Pretrain.model_validate(
             {
                 "data": where["data"],
-                "objectives": OBJECTIVES_CHOICE,
+                "objectives": OBJECTIVES,
                 "arch": config.arch,
                 "minutes": config.minutes,
                 "seq_length": config.seq_length,
@@ -323,12 +323,8 @@ def _stage_pretraining(config: Demo, where: dict[str, Path]) -> Any:
             }
         )
     )
-    assert not isinstance(report, PretrainPlan)
+    assert isinstance(report, PretrainReport)
     return report
-
-
-NEVER = 10**9
-"""Steps between evaluations or checkpoints of runs that are too short for either."""
 
 
 def _stage_finetuning(

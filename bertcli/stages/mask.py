@@ -29,6 +29,7 @@ from bertcli.errors import ConfigError, InputFileError
 from bertcli.text import corpus
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
 
+
 @dataclass(frozen=True)
 class MaskReport:
     """What ``mask build`` wrote."""

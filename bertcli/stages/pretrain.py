@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from bertcli.config.pretrain import Pretrain
-from bertcli.contracts.architecture import ARCHITECTURES, find_size
-from bertcli.contracts.batch import IGNORED, Batch, StepBatches
+from bertcli.contracts.batch import IGNORED, Batch
 from bertcli.core.messages import notice, progress
-from bertcli.data.batches import Cursor, batch_stream, evaluation_batches
-from bertcli.data.examples import LimitedExamples
-from bertcli.data.opening import OpenData, open_data
-from bertcli.errors import ConfigError, InterruptedRunError, ModelError, VocabularyError
-from bertcli.models.checkpoint import open_model, save_model
-from bertcli.models.pretraining import PretrainingModel, check_objectives, reads_pooled, set_dropout
-from bertcli.text.tokenizer import Tokenizer, load_tokenizer
-from bertcli.training.accelerators import make_accelerator
+from bertcli.data.batches import Cursor
+from bertcli.errors import InterruptedRunError, ModelError
+from bertcli.models.checkpoint import save_model
+from bertcli.models.pretraining import PretrainingModel, reads_pooled
+from bertcli.stages.pretrain_session import PretrainPlan, Session
 from bertcli.training.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint, save_checkpoint
-from bertcli.training.devices import choose_device, choose_precision, set_threads
 from bertcli.training.evaluation import evaluate
 from bertcli.training.loop import StepResult, train
 from bertcli.training.memory import peak_memory_bytes
@@ -36,30 +29,8 @@ from bertcli.training.run_directory import RunDirectory
 from bertcli.training.schedules import learning_rate
 from bertcli.training.signals import StopRequest, stop_on_signals
 
-BATCH_SIZE_GPU, BATCH_SIZE_CPU = 512, 32
-LARGEST_DEFAULT_MICRO_BATCH = 64
-SMALLEST_INTERVAL = 50
-"""Steps between evaluations or checkpoints, at least, when they are not set: short runs should train."""
 TIMED_STEPS = (5, 20)
 """``--minutes`` times the steps between these two."""
-
-
-@dataclass(frozen=True)
-class PretrainPlan:
-    """What a run will do, known before it begins."""
-
-    architecture: str
-    parameters: int
-    objectives: list[str]
-    sequences: str
-    seq_length: int
-    examples_per_epoch: int
-    steps: int
-    batch_size: int
-    micro_batch_size: int
-    learning_rate: float
-    device: str
-    precision: str
 
 
 @dataclass(frozen=True)
@@ -88,7 +59,7 @@ class _Progress:
 
     step: int = 0
     tokens_seen: int = 0
-    cursor: Cursor = Cursor()
+    cursor: Cursor = field(default_factory=Cursor)
 
     def dump(self) -> dict[str, Any]:
         return {"tokens_seen": self.tokens_seen, "cursor": self.cursor.dump()}
@@ -120,189 +91,13 @@ def pretrain(requested: Pretrain) -> PretrainReport | PretrainPlan:
         return _run(session, run, stop, deadline, started_at)
 
 
-@dataclass(frozen=True)
-class Session:
-    """Everything a run needs, opened and checked against each other; ``config`` has no open question left."""
-
-    config: Pretrain
-    opened: OpenData
-    held_out: OpenData
-    tokenizer: Tokenizer
-    accelerator: Accelerator
-    parameters: int
-
-    @classmethod
-    def open(cls, config: Pretrain) -> Session:
-        device = choose_device(config.device)
-        precision = choose_precision(config.precision, device)
-        set_threads(config.threads)
-        opened, held_out = _open_data(config), _open_data(config, held_out=True)
-        tokenizer = load_tokenizer(str(opened.data.vocabulary_directory))
-        if config.init is not None:
-            _check_same_vocabulary(config.init, tokenizer)
-        accelerator = make_accelerator(device, precision)
-        session = cls(config, opened, held_out, tokenizer, accelerator, 0)
-        model = session.build()
-        longest = model.encoders["main"].config.max_position_embeddings
-        if opened.seq_length > longest:
-            raise ConfigError(
-                f"sequences of {opened.seq_length} pieces are longer than the model's {longest} positions",
-                hint=f"--seq-length {longest} or less",
-            )
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        resolved = _resolved(config, opened, device, precision)
-        return cls(resolved, opened, held_out, tokenizer, accelerator, parameters)
-
-    def with_steps(self, steps: int) -> Session:
-        """The same session with a number of steps in place of minutes."""
-        update = {"steps": steps, "minutes": None} | _intervals(self.config, steps)
-        config = self.config.model_copy(update=update)
-        return Session(config, self.opened, self.held_out, self.tokenizer, self.accelerator, self.parameters)
-
-    def plan(self) -> PretrainPlan:
-        config = self.config
-        assert config.batch_size and config.micro_batch_size and config.learning_rate
-        return PretrainPlan(
-            architecture=config.init or config.arch,
-            parameters=self.parameters,
-            objectives=list(self.opened.objectives),
-            sequences=self.opened.kind,
-            seq_length=self.opened.seq_length,
-            examples_per_epoch=self.examples().count(0),
-            steps=config.steps or 0,
-            batch_size=config.batch_size,
-            micro_batch_size=config.micro_batch_size,
-            learning_rate=config.learning_rate,
-            device=str(self.accelerator.device),
-            precision=config.precision,
-        )
-
-    def examples(self) -> LimitedExamples:
-        return LimitedExamples(self.opened.examples, self.config.limit)
-
-    def build(self) -> PretrainingModel:
-        """The model with its initial weights: the same for the same seed."""
-        torch.manual_seed(self.config.seed)
-        objectives = self.opened.objectives
-        pooled = reads_pooled(objectives)
-        if self.config.init is None:
-            name, _ = find_size(self.config.arch)
-            architecture = ARCHITECTURES.load(name)
-            check_objectives(architecture, objectives)
-            built = architecture.configuration(
-                self.config.arch, self.opened.data.vocabulary, overrides=architecture.Settings()
-            )
-            model = PretrainingModel(architecture, architecture.build(built, pooled=pooled), objectives)
-        else:
-            architecture, loaded = open_model(self.config.init, pooled=pooled)
-            check_objectives(architecture, objectives)
-            model = PretrainingModel(architecture, loaded.encoder, objectives, loaded.heads)
-        if self.config.dropout is not None:
-            set_dropout(model, self.config.dropout)
-        return model
-
-    def batches(self, start: Cursor, workers: int) -> Iterator[StepBatches]:
-        config = self.config
-        assert config.batch_size and config.micro_batch_size
-        return batch_stream(
-            self.examples(),
-            self.opened.objectives,
-            batch_size=config.batch_size,
-            micro_batch_size=config.micro_batch_size,
-            seed=config.seed,
-            start=start,
-            workers=workers,
-            rank=self.accelerator.process_index,
-            world_size=self.accelerator.num_processes,
-        )
-
-    def piece_lengths(self) -> NDArray[np.int64]:
-        """Characters of each piece, (vocab,), without the mark of a continuation."""
-        pieces = self.tokenizer.pieces(range(self.tokenizer.vocabulary.size))
-        return np.array([len(piece.removeprefix("##")) for piece in pieces], dtype=np.int64)
-
-    def evaluation(self) -> list[Batch]:
-        """The fixed evaluation batches; none where no document is held out."""
-        if self.opened.data.counts["heldout"]["documents"] == 0 or not self.held_out.objectives:
-            return []
-        examples = self.held_out.examples
-        size = self.config.micro_batch_size or LARGEST_DEFAULT_MICRO_BATCH
-        return list(
-            evaluation_batches(examples, self.held_out.objectives, batch_size=size, limit=self.config.eval_limit)
-        )
-
-
-def _open_data(config: Pretrain, *, held_out: bool = False) -> OpenData:
-    return open_data(
-        config.data,
-        config.objectives.chosen(),
-        kind=config.sequences,
-        seq_length=config.seq_length,
-        seed=config.seed,
-        short_sequence_probability=config.short_sequence_probability,
-        held_out=held_out,
-    )
-
-
-def _check_same_vocabulary(init: str, tokenizer: Tokenizer) -> None:
-    theirs = load_tokenizer(init).vocabulary
-    ours = tokenizer.vocabulary
-    if theirs.fingerprint != ours.fingerprint:
-        raise VocabularyError(
-            f"the data were made with another vocabulary ({ours.size:,} pieces, {ours.fingerprint[:8]}) than "
-            f"{init} has ({theirs.size:,} pieces, {theirs.fingerprint[:8]})",
-            hint=f"make the data with the model's own: bertcli mask build CORPUS --vocab {init}",
-        )
-
-
-def _resolved(config: Pretrain, opened: OpenData, device: torch.device, precision: str) -> Pretrain:
-    """Every default that depends on something, settled."""
-    batch_size = config.batch_size or (BATCH_SIZE_CPU if device.type == "cpu" else BATCH_SIZE_GPU)
-    examples = LimitedExamples(opened.examples, config.limit).count(0)
-    if not examples:
-        raise ConfigError(
-            f"{config.data} gives no example for {', '.join(opened.objectives)}",
-            hint="the training documents are too few or too short",
-        )
-    steps = config.steps
-    if steps is None and config.minutes is None:
-        steps = math.ceil((config.epochs or 1) * examples / batch_size)
-    update: dict[str, Any] = {
-        "objectives": config.objectives.of(
-            {name: objective.settings.dump() for name, objective in opened.objectives.items()}
-        ),
-        "sequences": opened.kind,
-        "seq_length": opened.seq_length,
-        "batch_size": batch_size,
-        "micro_batch_size": config.micro_batch_size or min(batch_size, LARGEST_DEFAULT_MICRO_BATCH),
-        "learning_rate": config.learning_rate or default_learning_rate(batch_size, config.init is not None, config.arch),
-        "device": device.type,
-        "precision": precision,
-    }
-    if steps is not None:
-        update |= {"steps": steps, "epochs": None} | _intervals(config, steps)
-    return config.model_copy(update=update)
-
-
-def _intervals(config: Pretrain, steps: int) -> dict[str, int]:
-    tenth = max(SMALLEST_INTERVAL, steps // 10)
-    return {"eval_every": config.eval_every or tenth, "save_every": config.save_every or tenth}
-
-
-def default_learning_rate(batch_size: int, from_checkpoint: bool, arch: str) -> float:
-    """Peak rate by the square root of the batch: 5e-4 at 512 from scratch (large 2e-4), with --init 5e-5 at 32."""
-    if from_checkpoint:
-        return min(5e-4, 5e-5 * math.sqrt(batch_size / 32))
-    return (2e-4 if "large" in arch else 5e-4) * min(1.0, math.sqrt(batch_size / 512))
-
-
 def _steps_in(session: Session, minutes: float, started_at: float) -> int:
     """How many steps fit: a few are timed on a throw-away model, so that the run itself is one of N steps."""
     config = session.config
     first, last = TIMED_STEPS
     model = session.build().to(session.accelerator.device)
     optimizer = adamw(model, **_moments(config))
-    batches = session.batches(Cursor(), config.workers)
+    batches = session.batches(Cursor())
     finished: list[float] = []
     for result in train(
         model,
@@ -382,7 +177,7 @@ def _run(
             wrapped,
             optimizer,
             rate,
-            session.batches(state.cursor, config.workers),
+            session.batches(state.cursor),
             accelerator=accelerator,
             weights=model.weights,
             start_step=state.step,

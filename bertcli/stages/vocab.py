@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,10 +59,10 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
     with new_directory(config.output, overwrite=config.overwrite) as directory:
         counts = _Counts()
         with progress("reading", None, "characters") as bar:
-            words = count_words(_texts(config, counts, bar), lowercase=config.lowercase)
+            words = count_words(_texts(files, config, counts, bar), lowercase=config.lowercase)
         if not words:
             raise InputFileError(
-                "the corpus holds no words", path=files[0], hint="its characters are all control characters"
+                "the corpus holds no words", path=files[0], hint="all of its characters are control characters"
             )
         tokenizer = _learn(config, words)
         size = tokenizer.vocabulary.size
@@ -93,9 +94,9 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
     )
 
 
-def _texts(config: VocabBuild, counts: _Counts, bar: Progress) -> Iterator[str]:
+def _texts(files: list[Path], config: VocabBuild, counts: _Counts, bar: Progress) -> Iterator[str]:
     documents = corpus.read_documents(
-        corpus.find_files(config.corpus),
+        files,
         documents=config.documents,
         text_column=config.text_column,
         group_column=config.group_column,

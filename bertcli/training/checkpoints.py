@@ -80,13 +80,12 @@ def load_checkpoint(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.o
             current[name].copy_(value)
     saved = load_file(checkpoint.directory / _OPTIMIZER)
     for name, parameter in model.named_parameters():
-        moments = {
-            key.removeprefix(f"{name}/"): value for key, value in saved.items() if key.startswith(f"{name}/")
-        }
+        moments = {key.removeprefix(f"{name}/"): value for key, value in saved.items() if key.startswith(f"{name}/")}
         if moments:
             optimizer.state[parameter] = {
                 # The fused kernels want the step count in float32 on the parameter's own device.
-                key: value.to(parameter.device) for key, value in moments.items()
+                key: value.to(parameter.device)
+                for key, value in moments.items()
             }
     _restore_generators(saved)
 

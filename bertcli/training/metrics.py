@@ -75,5 +75,5 @@ def _check_finite(steps: list[StepResult]) -> None:
                 shown = ", ".join(map(str, step.example_ids[:8])) + (", …" if len(step.example_ids) > 8 else "")
                 raise NonFiniteLossError(
                     f"the {name} is {float(value)} at step {step.step} (epoch {step.epoch}, examples {shown})",
-                    hint="lower --lr, raise --warmup or try --precision fp32; --resume continues from the last checkpoint",
+                    hint="lower --lr, raise --warmup or try --precision fp32; --resume goes on from the checkpoint",
                 )

@@ -35,6 +35,8 @@ def test_an_improbable_label_has_a_finite_loss():
 
 
 def test_without_gradients_nothing_is_kept():
-    total, correct = LinearCrossEntropy.apply(torch.randn(3, 4), torch.randn(9, 4), torch.zeros(9), torch.tensor([1, 2, 3]))
+    total, correct = LinearCrossEntropy.apply(
+        torch.randn(3, 4), torch.randn(9, 4), torch.zeros(9), torch.tensor([1, 2, 3])
+    )
     assert not total.requires_grad
     assert 0 <= correct.item() <= 3

@@ -61,7 +61,13 @@ def test_full_sentences_fill_sequences_better_than_document_sentences(make_store
 def test_next_segments_follow_and_random_ones_are_of_other_documents(make_store):
     store = make_store(documents=80)
     plan = make_plan(
-        store, "segment-pairs", seq_length=48, seed=3, epoch=2, relations=("next", "random"), short_sequence_probability=0.1
+        store,
+        "segment-pairs",
+        seq_length=48,
+        seed=3,
+        epoch=2,
+        relations=("next", "random"),
+        short_sequence_probability=0.1,
     )
     a, b = plan.bounds[0::2], plan.bounds[1::2]
     same = document_of(store, a[:, 0]) == document_of(store, b[:, 0])
@@ -81,7 +87,9 @@ def test_a_document_of_one_sentence_yields_negatives_only(make_store):
 
 def test_one_document_alone_cannot_have_random_next_segments(make_store):
     with pytest.raises(DataError, match="at least two documents"):
-        make_plan(make_store(documents=1), "segment-pairs", seq_length=48, seed=0, epoch=0, relations=("next", "random"))
+        make_plan(
+            make_store(documents=1), "segment-pairs", seq_length=48, seed=0, epoch=0, relations=("next", "random")
+        )
 
 
 def test_swapped_pairs_come_from_one_document_in_reverse(make_store):

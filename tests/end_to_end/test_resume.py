@@ -45,7 +45,9 @@ def weights_hash(run_directory: Path) -> str:
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty folder with a corpus of 60 short documents, its vocabulary and its data."""
     directory = tmp_path_factory.mktemp("resume")
-    documents = ["\n".join(SENTENCES[(d + s) % 5] for s in range(2 + d % 4)) + f"\nthis is number {d} ." for d in range(60)]
+    documents = [
+        "\n".join(SENTENCES[(d + s) % 5] for s in range(2 + d % 4)) + f"\nthis is number {d} ." for d in range(60)
+    ]
     (directory / "corpus.txt").write_text("\n\n".join(documents) + "\n", encoding="utf-8")
     run("vocab", "build", "corpus.txt", "--size", 200, cwd=directory)
     run("mask", "build", "corpus.txt", cwd=directory)

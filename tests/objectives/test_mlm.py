@@ -62,7 +62,11 @@ def test_of_the_predicted_80_percent_are_masked_10_random_10_kept():
     n = predicted.sum()
     masked = (finished["input_ids"] == VOCABULARY.mask_id)[predicted].sum()
     kept = (finished["input_ids"] == columns["input_ids"])[predicted].sum()
-    for observed, share in ((masked, 0.8), (kept, 0.1 + 0.1 / (SIZE - 5)), (n - masked - kept, 0.1 * (1 - 1 / (SIZE - 5)))):
+    for observed, share in (
+        (masked, 0.8),
+        (kept, 0.1 + 0.1 / (SIZE - 5)),
+        (n - masked - kept, 0.1 * (1 - 1 / (SIZE - 5))),
+    ):
         assert abs(observed - share * n) < 5 * np.sqrt(n * share * (1 - share))
 
 
@@ -102,7 +106,9 @@ def test_masks_change_with_the_epoch_and_the_seed():
 
 
 def test_evaluation_masks_15_percent_whatever_training_does():
-    assert MaskedLanguageModel(MaskedLanguageModelSettings(probability=0.4)).for_evaluation().settings.probability == 0.15
+    assert (
+        MaskedLanguageModel(MaskedLanguageModelSettings(probability=0.4)).for_evaluation().settings.probability == 0.15
+    )
 
 
 def test_shares_above_one_are_refused():

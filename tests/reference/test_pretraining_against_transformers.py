@@ -38,7 +38,9 @@ def first_batch(make_store, vocabulary, objectives, kind):
 
 
 def transformers_inputs(batch):
-    return {name: batch[name] for name in ("input_ids", "token_type_ids", "attention_mask") if batch.get(name) is not None}
+    return {
+        name: batch[name] for name in ("input_ids", "token_type_ids", "attention_mask") if batch.get(name) is not None
+    }
 
 
 def test_the_losses_are_those_of_bert_for_pretraining(make_store, vocabulary, tmp_path):

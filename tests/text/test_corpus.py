@@ -71,9 +71,16 @@ def test_blank_lines_stand_between_documents(tmp_path: Path):
 
 def test_without_a_blank_line_every_line_is_a_document_with_a_notice(tmp_path: Path, notices: list[str]):
     path = write(tmp_path / "a.txt", "one\ntwo\nthree")
-    assert [(document.text, document.line) for document in read_documents([path])] == [("one", 1), ("two", 2), ("three", 3)]
+    assert [(document.text, document.line) for document in read_documents([path])] == [
+        ("one", 1),
+        ("two", 2),
+        ("three", 3),
+    ]
     (notice,) = notices
-    assert notice == f"{path} has no blank line between two lines: every line is a document (--documents file takes it whole)"
+    assert (
+        notice
+        == f"{path} has no blank line between two lines: every line is a document (--documents file takes it whole)"
+    )
 
 
 @pytest.mark.parametrize("text", ["\n\none\ntwo\n", "one\ntwo\n\n\n", "\ufeff\n\none\ntwo\r\n \r\n"])
@@ -169,11 +176,11 @@ def test_every_format_is_read_plain_and_compressed(suffix: str, tmp_path: Path):
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
     files = {
-        "a.txt": "größer, als\n\na \"b\"\n".encode(),
-        "a.md": "größer, als\n\na \"b\"\n".encode(),
+        "a.txt": 'größer, als\n\na "b"\n'.encode(),
+        "a.md": 'größer, als\n\na "b"\n'.encode(),
         "a.jsonl": '{"text": "größer, als"}\n\n{"text": "a \\"b\\""}'.encode(),
         "a.csv": 'id,text\n1,"größer, als"\n2,"a ""b"""\n'.encode(),
-        "a.tsv": "id\ttext\n1\tgrößer, als\n2\ta \"b\"\n".encode(),
+        "a.tsv": 'id\ttext\n1\tgrößer, als\n2\ta "b"\n'.encode(),
         "a.parquet": sink.getvalue().to_pybytes(),
     }
     for name, data in files.items():
@@ -376,7 +383,8 @@ def test_a_parquet_column_of_numbers_is_no_text(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("name", "data"), [("a.txt", ""), ("a.txt", " \n\n"), ("a.jsonl", ""), ("a.csv", ""), ("a.csv", "text\n"), ("a.tsv", "")]
+    ("name", "data"),
+    [("a.txt", ""), ("a.txt", " \n\n"), ("a.jsonl", ""), ("a.csv", ""), ("a.csv", "text\n"), ("a.tsv", "")],
 )
 def test_a_corpus_without_documents_is_refused(name: str, data: str, tmp_path: Path):
     path = write(tmp_path / name, data)
@@ -398,7 +406,15 @@ def test_a_file_that_vanished_is_said(tmp_path: Path):
 
 
 def test_files_are_found_by_name_folder_and_pattern_each_once(tmp_path: Path):
-    for name in ("b/2.txt", "b/1.jsonl.gz", "b/c/3.csv", "b/.hidden/4.txt", "b/notes.pdf", "a.txt", "b/bertcli-out/vocab.txt"):
+    for name in (
+        "b/2.txt",
+        "b/1.jsonl.gz",
+        "b/c/3.csv",
+        "b/.hidden/4.txt",
+        "b/notes.pdf",
+        "a.txt",
+        "b/bertcli-out/vocab.txt",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     found = find_files([str(tmp_path / "b"), str(tmp_path / "*.txt"), str(tmp_path / "b" / "2.txt")])

@@ -23,7 +23,7 @@ from bertcli.text.words import count_words
 TEXTS = [
     "The Quick brown fox jumps over the lazy dog. Größe, naïve café; Ünïcödé — Straße İstanbul ΑΒΓσς",
     "Walking, talking, barking: unaffable people like walking. 中文字符 日本語テキスト 한국어 русский Текст",
-    "numbers 123 4567 and $ymbols #hash @at [MASK] [SEP]",
+    "numbers 123 4567! and $ymbols #hash @at [MASK] [SEP]",
 ] * 3
 
 UNICODE = st.text(
@@ -36,7 +36,9 @@ UNICODE = st.text(
 
 
 def build(lowercase: bool = True, **rules: Any) -> Tokenizer:
-    return wordpiece_tokenizer(learn_wordpiece(count_words(TEXTS, lowercase=lowercase), size=400), lowercase=lowercase, **rules)
+    return wordpiece_tokenizer(
+        learn_wordpiece(count_words(TEXTS, lowercase=lowercase), size=400), lowercase=lowercase, **rules
+    )
 
 
 def build_bpe() -> Tokenizer:
@@ -60,7 +62,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return ours, transformers.BertTokenizerFast(vocab=vocabulary, **flags)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(texts=st.lists(UNICODE, max_size=4))
 def test_ids_are_those_of_transformers(pair: tuple[Tokenizer, Any], texts: list[str]):
     ours, theirs = pair
@@ -117,7 +119,13 @@ def test_byte_pairs_make_words_again_and_tell_where_words_begin():
 
 def test_the_facts_of_a_vocabulary():
     vocabulary = build().vocabulary
-    assert (vocabulary.pad_id, vocabulary.unk_id, vocabulary.cls_id, vocabulary.sep_id, vocabulary.mask_id) == (0, 1, 2, 3, 4)
+    assert (vocabulary.pad_id, vocabulary.unk_id, vocabulary.cls_id, vocabulary.sep_id, vocabulary.mask_id) == (
+        0,
+        1,
+        2,
+        3,
+        4,
+    )
     assert vocabulary.special_ids == (0, 1, 2, 3, 4)
     assert vocabulary.fingerprint == build().vocabulary.fingerprint
     assert vocabulary.fingerprint != build(strip_accents=False).vocabulary.fingerprint
@@ -178,7 +186,12 @@ def test_a_place_without_a_vocabulary_is_said(tmp_path: Path):
 @pytest.mark.parametrize(
     ("data", "place", "message", "hint"),
     [
-        (b"[PAD]\n[UNK]\na\n[CLS]\na\n", ":5", "the piece 'a' stands here again; it was first on line 3", "every piece stands once; its line is its id"),
+        (
+            b"[PAD]\n[UNK]\na\n[CLS]\na\n",
+            ":5",
+            "the piece 'a' stands here again; it was first on line 3",
+            "every piece stands once; its line is its id",
+        ),
         (b"[PAD]\n\na\n", ":2", "an empty piece", "every line holds one piece"),
         (b"\n\n", "", "the vocabulary is empty", HINT),
         (b"[PAD]\n\xff\n", "", "not UTF-8: byte 0xff at offset 6", HINT),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,11 @@ from bertcli.text.pieces import SPECIALS
 from bertcli.text.wordpiece import learn_wordpiece
 from bertcli.text.words import count_characters, count_words
 
-UNICODE = st.text(alphabet=st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(list(" \t\nabAB.é中ß'-\x00\x1c\u200b\u0301İ"))))
+UNICODE = st.text(
+    alphabet=st.one_of(
+        st.characters(exclude_categories=["Cs"]), st.sampled_from(list(" \t\nabAB.é中ß'-\x00\x1c\u200b\u0301İ"))
+    )
+)
 
 
 @given(st.lists(UNICODE, max_size=5), st.booleans())
@@ -25,7 +30,10 @@ def test_words_are_those_of_the_tokenizer(texts: list[str], lowercase: bool):
     normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     splitter = pre_tokenizers.BertPreTokenizer()
     expected = Counter(
-        word for text in texts for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text)) if len(word) <= 100
+        word
+        for text in texts
+        for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))
+        if len(word) <= 100
     )
     assert count_words(texts, lowercase=lowercase) == expected
 
@@ -85,7 +93,10 @@ def test_the_worked_example_of_byte_pair_encoding():
 
 
 def test_ties_go_to_the_pair_first_seen():
-    merges = [(merge.left, merge.right, merge.count) for merge in learn_merges([(list("xab"), 2), (list("yab"), 2), (list("cd"), 4)], min_count=2, join=str.__add__)]
+    merges = [
+        (merge.left, merge.right, merge.count)
+        for merge in learn_merges([(list("xab"), 2), (list("yab"), 2), (list("cd"), 4)], min_count=2, join=str.__add__)
+    ]
     assert merges == [("a", "b", 4), ("c", "d", 4), ("x", "ab", 2), ("y", "ab", 2)]
 
 
@@ -97,7 +108,7 @@ def test_every_merge_is_of_a_most_frequent_pair(words: list[tuple[str, int]], mi
     def pairs() -> Counter[tuple[str, str]]:
         found: Counter[tuple[str, str]] = Counter()
         for symbols, count in split:
-            for pair in zip(symbols, symbols[1:], strict=False):
+            for pair in pairwise(symbols):
                 found[pair] += count
         return found
 

@@ -35,13 +35,11 @@ def _show(report: DemoReport) -> None:
         ("random weights", *_cells(report.random_weights)),
         ("most frequent library", f"{100 * report.chance:.1f}", *("" for _ in report.seeds)),
     ]
-    title = (
-        f"which of {len(report.libraries)} libraries? accuracy × 100, "
-        f"{report.labels_per_library} labels each, n = {report.test_examples:,}"
-    )
+    title = f"accuracy × 100, n = {report.test_examples:,}"
     console.show_table(title, ("start", "mean ± sd", *(f"seed {seed}" for seed in report.seeds)), rows)
     speed = f" at {report.tokens_per_second:,.0f} tokens/s" if report.tokens_per_second else ""
     facts = {
+        "task": f"which library is the text from? {report.labels_per_library} labels of each",
         "libraries": ", ".join(report.libraries),
         "text": f"{report.documents:,} docstrings; {report.near_copies_removed:,} near-copies of test texts left out",
         "vocabulary": f"{report.vocabulary_pieces:,} pieces",

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import sys
 
 from bertcli.cli import console
 from bertcli.cli.options import command_app, configured_command
 from bertcli.config.mask import MaskAudit, MaskBuild, MaskShow
+from bertcli.contracts.audit import Check
 from bertcli.core.messages import notice
 
 app = command_app(help="Build pretraining data, show its masks, audit them.")
 
 _COLOURS = {"special": "2", "masked": "1;33", "replaced": "1;31", "kept": "1;32"}
+_FORMS = {
+    "masked": "{piece.text}/{piece.original}",
+    "replaced": "{piece.text}/{piece.original}",
+    "kept": "={piece.text}",
+}
+_LEGEND = {"masked": "[MASK]/piece masked", "replaced": "new/piece replaced", "kept": "=piece kept"}
 
 
 def build(config: MaskBuild, as_json: bool) -> None:
@@ -47,17 +55,13 @@ def show(config: MaskShow, as_json: bool) -> None:
     if as_json:
         console.show_json([asdict(example) for example in examples])
         return
-    print(
-        "legend: "
-        + "  ".join(console.paint(*pair) for pair in (("[MASK]/piece masked", _COLOURS["masked"]), ("new/piece replaced", _COLOURS["replaced"]), ("=piece kept", _COLOURS["kept"])))
-    )
+    print("legend: " + "  ".join(console.paint(text, _COLOURS[fate]) for fate, text in _LEGEND.items()))
     for example in examples:
         labels = ", ".join(f"{name}: {value}" for name, value in example.labels.items())
         print(f"\n{console.paint(f'example {example.number}', '1')}{'  ' + labels if labels else ''}")
         words = []
         for piece in example.pieces:
-            text = {"masked": f"{piece.text}/{piece.original}", "replaced": f"{piece.text}/{piece.original}", "kept": f"={piece.text}"}
-            shown = text.get(piece.fate, piece.text)
+            shown = _FORMS.get(piece.fate, "{piece.text}").format(piece=piece)
             words.append(console.paint(shown, _COLOURS[piece.fate]) if piece.fate in _COLOURS else shown)
         print(" ".join(words))
 
@@ -71,25 +75,25 @@ def audit(config: MaskAudit, as_json: bool) -> None:
     if as_json:
         console.show_json(report.dump())
     else:
-        rows = [
-            (
-                check.name,
-                _figure(check.observed),
-                "" if check.low == -float("inf") else _figure(check.expected),
-                "" if check.low in (-float("inf"), check.high) else f"{_figure(check.low)} … {_figure(check.high)}",
-                "" if check.low == -float("inf") else "ok" if check.ok else "WRONG",
-            )
-            for check in report.checks
-        ]
-        console.show_table(f"audit of {report.data}: {', '.join(report.objectives)}", ("check", "observed", "expected", "bounds", ""), rows)
+        title = f"audit of {report.data}: {', '.join(report.objectives)}"
+        console.show_table(title, ("check", "observed", "expected", "bounds", ""), list(map(_row, report.checks)))
     sys.stdout.flush()
     wrong = [check.name for check in report.checks if not check.ok]
     if wrong:
-        raise AuditError(f"{len(wrong)} checks failed: {'; '.join(wrong)}", hint="do not train on these data; build them again")
+        raise AuditError(
+            f"{len(wrong)} checks failed: {'; '.join(wrong)}", hint="do not train on these data; build them again"
+        )
+
+
+def _row(check: Check) -> tuple[str, str, str, str, str]:
+    if math.isinf(check.low):  # only reported
+        return check.name, _figure(check.observed), "", "", ""
+    bounds = "" if check.low == check.high else f"{_figure(check.low)} … {_figure(check.high)}"
+    return check.name, _figure(check.observed), _figure(check.expected), bounds, "ok" if check.ok else "WRONG"
 
 
 def _figure(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 1 or value == 0 else f"{value:.4f}"
+    return f"{value:,.0f}" if (float(value).is_integer() and abs(value) >= 1) or value == 0 else f"{value:.4f}"
 
 
 configured_command(app, "build", MaskBuild, build, example="bertcli mask build corpus.txt")

@@ -10,7 +10,7 @@ from bertcli.config.pretrain import Pretrain
 from bertcli.core.messages import notice
 
 if TYPE_CHECKING:
-    from bertcli.stages.pretrain import PretrainPlan
+    from bertcli.stages.pretrain_session import PretrainPlan
 
 app = command_app()
 
@@ -25,7 +25,7 @@ def pretrain(config: Pretrain, as_json: bool) -> None:
     if as_json:
         console.show_json(asdict(report))
         return
-    if isinstance(report, stage.PretrainPlan):
+    if not isinstance(report, stage.PretrainReport):
         console.show_facts("plan (nothing was trained)", _plan_facts(report))
         return
     facts = _plan_facts(report.plan) | {

@@ -6,8 +6,10 @@ import shlex
 
 from bertcli.cli import console
 from bertcli.cli.options import command_app, configured_command
+from bertcli.config.corpus import Corpus
 from bertcli.config.vocab import DEFAULT_VOCAB, VocabBuild
 from bertcli.core.messages import notice
+from bertcli.core.settings import Flag
 
 app = command_app(help="Learn a vocabulary from text.")
 
@@ -35,7 +37,18 @@ def build(config: VocabBuild, as_json: bool) -> None:
             },
         )
     where = [] if report.directory == DEFAULT_VOCAB else ["--vocab", report.directory]
-    notice(f"next: {shlex.join(['bertcli', 'mask', 'build', *config.corpus, *where])}")
+    notice(f"next: {shlex.join(['bertcli', 'mask', 'build', *config.corpus, *_reading_flags(config), *where])}")
+
+
+def _reading_flags(config: VocabBuild) -> list[str]:
+    """How the corpus was said to be read, so that the next command reads it alike."""
+    flags = []
+    for name, field in Corpus.model_fields.items():
+        value = getattr(config, name)
+        for marker in field.metadata:
+            if isinstance(marker, Flag) and value != field.default:
+                flags += [marker.name, str(value)]
+    return flags
 
 
 configured_command(app, "build", VocabBuild, build, example="bertcli vocab build corpus.txt")

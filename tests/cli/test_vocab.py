@@ -1,0 +1,191 @@
+"""``bertcli vocab build``: what it writes, what it says, and what it refuses."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import transformers
+
+from bertcli.cli.app import run
+from bertcli.text.tokenizer import load_tokenizer
+
+LINES = [f"Sentence number {number} of twenty walks, walking and talking." for number in range(20)]
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("corpus.txt").write_text("\n\n".join(LINES) + "\n")
+
+
+def built(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[dict[str, object], str]:
+    assert run(["vocab", "build", "corpus.txt", "--json", *arguments]) == 0
+    captured = capsys.readouterr()
+    values: dict[str, object] = json.loads(captured.out)
+    return values, captured.err
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run(["vocab", "build", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+def test_twenty_lines_and_no_flag_give_a_vocabulary(capsys: pytest.CaptureFixture[str]):
+    assert run(["vocab", "build", "corpus.txt"]) == 0
+    captured = capsys.readouterr()
+    size = load_tokenizer("bertcli-out/vocab").vocabulary.size
+    assert captured.out.startswith("vocabulary: bertcli-out/vocab\n")
+    assert f"pieces           {size:,} (wordpiece, uncased)" in captured.out
+    assert f"note: the corpus gives {size:,} pieces, fewer than the 30,000 asked for (--size)" in captured.err
+    assert captured.err.endswith("note: next: bertcli mask build corpus.txt\n")
+
+
+def test_the_report_tells_how_the_vocabulary_fits(capsys: pytest.CaptureFixture[str]):
+    report, error = built(capsys, "--size", "60", "-o", "other place")
+    tokenizer = load_tokenizer("other place")
+    ids = tokenizer.encode(LINES)
+    tokens = sum(map(len, ids))
+    words = sum(len(line.replace(",", " ,").replace(".", " .").split()) for line in LINES)
+    assert report["size"] == 60
+    assert report["documents"] == 20
+    assert report["characters"] == sum(map(len, LINES))
+    assert report["words"] == words
+    assert report["tokens_per_word"] == tokens / words
+    assert report["unknown_rate"] == 0.0
+    assert report["fingerprint"] == tokenizer.vocabulary.fingerprint
+    assert error.endswith("note: next: bertcli mask build corpus.txt --vocab 'other place'\n")
+    manifest = json.loads(Path("other place/manifest.json").read_text())
+    assert (manifest["kind"], manifest["command"]) == ("vocabulary", "vocab build")
+    assert manifest["config"]["size"] == 60
+    assert manifest["vocabulary"]["fingerprint"] == report["fingerprint"]
+
+
+@pytest.mark.parametrize("flags", [[], ["--cased"], ["--algorithm", "bpe"]])
+def test_transformers_opens_what_is_written(flags: list[str], capsys: pytest.CaptureFixture[str]):
+    report, _ = built(capsys, *flags)
+    theirs = transformers.AutoTokenizer.from_pretrained("bertcli-out/vocab")
+    text = "Sentence 3 talks walking."
+    assert (
+        theirs(text, add_special_tokens=False)["input_ids"]
+        == load_tokenizer("bertcli-out/vocab").encode([text])[0].tolist()
+    )
+    assert report["lowercase"] is ("--cased" not in flags)
+    assert len(theirs) == report["size"]
+
+
+@pytest.mark.parametrize("algorithm", ["wordpiece", "bpe"])
+def test_the_same_text_gives_the_same_files(algorithm: str, tmp_path: Path):
+    words = [f"w{a}{b}" for a in "abcdefgh" for b in "mnopqrst"]
+    Path("ties.txt").write_text("\n\n".join(words))
+    command = f"bertcli vocab build ties.txt --algorithm {algorithm} --size 60 --min-count 1 -q -o"
+    for name, seed in (("first", "1"), ("second", "2")):
+        arguments = [sys.executable, "-m", *shlex.split(command), name]
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[2])}
+        subprocess.run(arguments, check=True, capture_output=True, env=environment)
+    for file in sorted(Path("first").iterdir()):
+        if file.name != "manifest.json":
+            assert file.read_bytes() == Path("second", file.name).read_bytes(), file.name
+
+
+def test_tables_and_compressed_files_are_read_together(capsys: pytest.CaptureFixture[str]):
+    Path("more.csv").write_text("id,body\n1,a table\n2,\n")
+    Path("packed.txt.gz").write_bytes(gzip.compress(b"packed\n\ntext\n"))
+    report, error = built(capsys, "more.csv", "packed.txt.gz", "--text-column", "body")
+    assert report["documents"] == 23
+    assert "note: 1 row has no text and was passed over" in error
+    assert error.endswith("next: bertcli mask build corpus.txt more.csv packed.txt.gz --text-column body\n")
+    assert built(capsys, "more.csv", "--text-column", "body", "--limit", "3", "--overwrite")[0]["documents"] == 3
+
+
+def test_the_group_alone_prints_its_help(capsys: pytest.CaptureFixture[str]):
+    assert run(["vocab"]) == 0
+    output = capsys.readouterr().out
+    assert "Learn a vocabulary from text." in output
+    assert "build" in output
+
+
+def test_the_help_ends_with_a_line_that_runs(capsys: pytest.CaptureFixture[str]):
+    assert run(["vocab", "build", "--help"]) == 0
+    output = capsys.readouterr().out
+    for flag in (
+        "--size",
+        "--algorithm",
+        "--uncased / --cased",
+        "--documents",
+        "--text-column",
+        "--errors",
+        "-o, --output",
+    ):
+        assert flag in output
+    assert "[default: uncased]" in " ".join(output.split())
+    example = output.strip().splitlines()[-1].strip()
+    assert example == "Example: bertcli vocab build corpus.txt"
+    assert run(shlex.split(example)[2:]) == 0
+
+
+def test_an_output_that_is_in_the_way_is_refused_before_any_work(capsys: pytest.CaptureFixture[str]):
+    Path("here").mkdir()
+    Path("here/file").touch()
+    assert refusal(capsys, "nowhere.txt", "-o", "here") == (
+        "error: here: the output directory is not empty\nhint: --overwrite replaces it, -o DIR writes elsewhere\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (["nowhere.txt"], "error: nowhere.txt: no such file or folder\n", ""),
+        (
+            ["corpus.txt", "--size", "3"],
+            "error: --size: size: input should be greater than or equal to 10, got '3'\n",
+            "",
+        ),
+        (["corpus.txt", "--size", "many"], "error: --size: size: input should be a valid integer", ""),
+        (
+            ["corpus.txt", "--set", "sise=5"],
+            "error: --set sise=5: unknown key 'sise'\n",
+            "hint: did you mean 'size'?\n",
+        ),
+        (
+            ["corpus.txt", "--algorithm", "bp"],
+            "error: --algorithm: algorithm: input should be 'wordpiece' or 'bpe', got 'bp'\n",
+            "",
+        ),
+        ([], "error: Missing argument", "hint: `bertcli vocab build --help` lists what it takes\n"),
+        (
+            ["blank.txt"],
+            "error: no document in the corpus: blank.txt\n",
+            "hint: a document needs a character that is no space\n",
+        ),
+        (
+            ["control.txt"],
+            "error: control.txt: the corpus holds no words\n",
+            "hint: all of its characters are control characters\n",
+        ),
+        (
+            ["small.txt", "--cased"],
+            "error: --cased, but the corpus has no capital letter: every capital of later text would be unknown\n",
+            "hint: leave --cased out\n",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_left(
+    arguments: list[str], error: str, hint: str, capsys: pytest.CaptureFixture[str]
+):
+    Path("blank.txt").write_text(" \n")
+    Path("control.txt").write_bytes(b"\x00\x01\n")
+    Path("small.txt").write_text("small letters\n\nno others\n")
+    said = refusal(capsys, *arguments)
+    assert error in said
+    assert hint in said
+    assert "Traceback" not in said
+    assert not list(Path("bertcli-out").glob("*")) if Path("bertcli-out").exists() else True
