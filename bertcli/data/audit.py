@@ -49,10 +49,8 @@ def audit_static(
     original = finished["input_ids"]
     if "labels" in finished:
         original = np.where(finished["labels"] != IGNORED, finished["labels"], original)
-    clean = finished | {
-        "input_ids": original,
-        "special_tokens_mask": np.isin(original, vocabulary.special_ids).astype(np.int64),
-    }
+    special = np.isin(original, vocabulary.special_ids) | (finished["attention_mask"] == 0)
+    clean = finished | {"input_ids": original, "special_tokens_mask": special.astype(np.int64)}
     checks = _sequence_checks(clean, vocabulary)
     for objective in objectives.values():
         checks += objective.audit(clean, finished, vocabulary)
@@ -94,7 +92,7 @@ def _padding_faults(
     ids: NDArray[np.int64], attention: NDArray[np.int64], prefix: NDArray[np.bool_], vocabulary: Vocabulary
 ) -> float:
     wrong_mask = (attention == 1) != prefix
-    wrong_padding = (attention == 0) & (ids != vocabulary.pad_id)
+    wrong_padding = (attention == 0) != (ids == vocabulary.pad_id)
     return float((wrong_mask | wrong_padding).sum())
 
 

@@ -195,7 +195,8 @@ def _write_static(
         )
         copies = config.duplicates if split == "train" else 1
         if split == "heldout" and store.documents < 2:
-            copies = 0  # a random next segment needs a second document
+            copies = 0
+            notice("one document is held out, too few for pairs from two: there will be no evaluation")
         with progress(f"writing {split}", None, "rows") as bar:
             written = write_static_rows(
                 directory / split,

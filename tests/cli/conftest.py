@@ -1,0 +1,76 @@
+"""Small corpora, vocabularies and data for the commands, and a way to run one as the shell does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bertcli.cli.app import run
+
+SENTENCES = (
+    "The quick brown fox jumps over the lazy dog.",
+    "A model reads text and learns what follows.",
+    "Rain fell on the hills and the river rose.",
+    "She wrote a letter to the keeper of the light.",
+    "Numbers are only as good as the way they were measured.",
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: its exit code, stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def bertcli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """``bertcli("mask", "build", …)`` in this process."""
+
+    def call(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return call
+
+
+def write_corpus(path: Path, documents: int = 60) -> Path:
+    texts = [
+        "\n".join(SENTENCES[(number + line) % 5] for line in range(2 + number % 4)) + f"\nThis is number {number}."
+        for number in range(documents)
+    ]
+    path.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``corpus.txt``, ``bertcli-out/vocab`` and ``bertcli-out/data``."""
+    directory = tmp_path_factory.mktemp("prepared")
+    write_corpus(directory / "corpus.txt")
+    out = directory / "bertcli-out"
+    assert run(["vocab", "build", str(directory / "corpus.txt"), "--size", "200", "-o", str(out / "vocab")]) == 0
+    build = ["mask", "build", str(directory / "corpus.txt"), "--vocab", str(out / "vocab"), "-o", str(out / "data")]
+    assert run(build) == 0
+    return directory
+
+
+@pytest.fixture
+def workplace(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of ``prepared``, as the current directory."""
+    directory = tmp_path / "workplace"
+    shutil.copytree(prepared, directory)
+    monkeypatch.chdir(directory)
+    return directory

@@ -1,0 +1,264 @@
+import json
+import os
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+from transformers import AutoTokenizer
+
+STATIC = ("mask", "build", "corpus.txt", "--static", "--mlm", "--nsp", "--seq-length", 32, "--duplicates", 2)
+
+
+def left_behind(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.rglob("*") if "partial" in path.name or ".old" in path.name)
+
+
+def test_datasets_opens_the_token_store(workplace):
+    opened = datasets.load_from_disk("bertcli-out/data")
+    assert set(opened) == {"train", "heldout"}
+    row = opened["train"][0]
+    assert row["sentence_ends"][-1] == len(row["input_ids"])
+    assert opened["train"].features["input_ids"].feature.dtype == "uint16"
+    tokenizer = AutoTokenizer.from_pretrained("bertcli-out/data/vocab")
+    assert "number" in tokenizer.decode(row["input_ids"])
+
+
+def test_a_document_in_the_store_is_what_transformers_makes_of_its_text(workplace):
+    tokenizer = AutoTokenizer.from_pretrained("bertcli-out/vocab")
+    text = Path("corpus.txt").read_text().split("\n\n")
+    expected = {tuple(tokenizer(document, add_special_tokens=False)["input_ids"]) for document in text}
+    opened = datasets.load_from_disk("bertcli-out/data")
+    found = {tuple(row["input_ids"]) for split in opened.values() for row in split}
+    assert found == expected
+
+
+def test_the_report_counts_documents_and_tokens(workplace, bertcli):
+    report = bertcli("mask", "build", "corpus.txt", "--json", "-o", "again").json()
+    assert report["documents"] + report["heldout_documents"] == 60
+    assert report["heldout_documents"] >= 1
+    assert report["bytes_on_disk"] > 0
+
+
+def test_the_same_text_gives_the_same_bytes(workplace, bertcli):
+    assert bertcli("mask", "build", "corpus.txt", "-o", "again").code == 0
+    for name in ("train", "heldout"):
+        file = f"{name}/data-00000-of-00001.arrow"
+        assert Path("again", file).read_bytes() == Path("bertcli-out/data", file).read_bytes()
+
+
+def test_with_fewer_than_ten_documents_none_is_held_out(workplace, bertcli):
+    Path("few.txt").write_text("\n".join(f"line {n} here ." for n in range(9)))
+    outcome = bertcli("mask", "build", "few.txt", "--json", "-o", "few")
+    assert outcome.json()["heldout_documents"] == 0
+    assert "no document is held out (below 10 documents)" in outcome.err
+
+
+def test_static_rows_are_padded_and_have_transformers_columns(workplace, bertcli):
+    assert bertcli(*STATIC, "-o", "static").code == 0
+    rows = datasets.load_from_disk("static")["train"]
+    assert set(rows.column_names) == {
+        "input_ids",
+        "token_type_ids",
+        "attention_mask",
+        "labels",
+        "next_sentence_label",
+    }
+    ids, labels, mask = (np.array(rows[name]) for name in ("input_ids", "labels", "attention_mask"))
+    assert ids.shape[1] == 32
+    assert (labels[mask == 0] == -100).all()
+    assert set(rows["next_sentence_label"]) == {0, 1}
+
+
+def test_an_audit_of_sound_data_passes(workplace, bertcli):
+    outcome = bertcli("mask", "audit", "--mlm", "--nsp", "--seq-length", 32, "--json")
+    assert outcome.code == 0
+    report = outcome.json()
+    assert report["ok"]
+    assert {"name", "observed", "expected", "low", "high", "ok"} == set(report["checks"][0])
+    assert bertcli(*STATIC, "-o", "static").code == 0
+    assert bertcli("mask", "audit", "--data", "static").code == 0
+
+
+def corrupted_static(bertcli, change):
+    """Static data with ``change`` applied to the columns of its training rows."""
+    import pyarrow as pa
+
+    assert bertcli(*STATIC, "-o", "static").code == 0
+    file = Path("static/train/data-00000-of-00001.arrow")
+    with pa.memory_map(str(file)) as source:
+        table = pa.ipc.open_stream(source).read_all()
+    columns = {name: np.array(table.column(name).to_pylist()) for name in table.column_names}
+    change(columns)
+    arrays = [pa.array(columns[field.name].tolist(), field.type) for field in table.schema]
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(pa.table(arrays, schema=table.schema))
+
+
+def mask_padding(columns):
+    row = int(columns["attention_mask"].sum(axis=1).argmin())
+    columns["labels"][row, -1] = 7
+
+
+def mask_specials(columns):
+    columns["labels"][:, 0] = columns["input_ids"][:, 0]
+
+
+def mask_too_much(columns):
+    ordinary = (columns["attention_mask"] == 1) & (columns["input_ids"] > 4)
+    columns["labels"] = np.where(ordinary, columns["input_ids"], columns["labels"])
+
+
+def never_keep(columns):
+    columns["input_ids"] = np.where(columns["labels"] != -100, 4, columns["input_ids"])
+
+
+def attend_to_padding(columns):
+    columns["attention_mask"][:] = 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (mask_padding, "mlm: specials or padding predicted"),
+        (mask_specials, "mlm: specials or padding predicted"),
+        (mask_too_much, "mlm: sequences with a wrong number of predictions"),
+        (never_keep, "mlm: predicted pieces that became [MASK]"),
+        (attend_to_padding, "padding that is attended to, or not [PAD]"),
+    ],
+)
+def test_an_audit_finds_what_was_broken(workplace, bertcli, change, message):
+    corrupted_static(bertcli, change)
+    outcome = bertcli("mask", "audit", "--data", "static")
+    assert outcome.code == 1
+    assert message in outcome.err.splitlines()[0]
+    assert "WRONG" in outcome.out
+
+
+def test_show_prints_the_fate_of_every_piece_and_the_label_of_the_pair(workplace, bertcli):
+    outcome = bertcli("mask", "show", "--mlm", "--nsp", "--limit", 3)
+    assert outcome.code == 0
+    assert "next_sentence_label: " in outcome.out
+    assert "[MASK]/" in outcome.out
+    shown = bertcli("mask", "show", "--mlm", "--nsp", "--limit", 3, "--json").json()
+    assert len(shown) == 3
+    fates = {piece["fate"] for example in shown for piece in example["pieces"]}
+    assert {"plain", "special", "masked"} <= fates
+
+
+def test_show_draws_other_masks_in_another_epoch(workplace, bertcli):
+    first = bertcli("mask", "show", "--mlm", "--limit", 2, "--json").out
+    assert bertcli("mask", "show", "--mlm", "--limit", 2, "--json").out == first
+    assert bertcli("mask", "show", "--mlm", "--limit", 2, "--json", "--epoch", 1).out != first
+    assert bertcli("mask", "show", "--mlm", "--limit", 2, "--json", "--seed", 9).out != first
+
+
+def bad(bertcli, *arguments):
+    outcome = bertcli(*arguments)
+    assert outcome.code == 2, outcome.err
+    assert outcome.out == ""
+    return outcome.err
+
+
+def test_objectives_without_static_are_refused(workplace, bertcli):
+    error = bad(bertcli, "mask", "build", "corpus.txt", "--mlm", "-o", "new")
+    assert "--mlm only matter with --static" in error
+    assert not Path("new").exists()
+
+
+def test_static_without_objectives_is_refused(workplace, bertcli):
+    assert "--static needs the objectives to mask for" in bad(
+        bertcli, "mask", "build", "corpus.txt", "--static", "-o", "new"
+    )
+
+
+def test_a_missing_corpus_is_named(workplace, bertcli):
+    error = bad(bertcli, "mask", "build", "nowhere.txt", "-o", "new")
+    assert error.startswith("error: nowhere.txt")
+    assert not Path("new").exists()
+
+
+def test_an_empty_corpus_leaves_nothing(workplace, bertcli):
+    Path("empty.txt").write_text("\n \n")
+    error = bad(bertcli, "mask", "build", "empty.txt", "-o", "new")
+    assert "empty.txt" in error
+    assert not Path("new").exists()
+    assert left_behind(workplace) == []
+
+
+def test_invalid_utf8_names_the_byte(workplace, bertcli):
+    Path("bad.txt").write_bytes(b"one two\n\nthree \xff four\n")
+    error = bad(bertcli, "mask", "build", "bad.txt", "-o", "new")
+    assert "bad.txt" in error
+    assert "15" in error
+    assert "--errors replace" in error
+    assert left_behind(workplace) == []
+    assert bertcli("mask", "build", "bad.txt", "-o", "new", "--errors", "replace").code == 0
+
+
+def test_a_missing_vocabulary_says_how_to_make_one(workplace, bertcli):
+    error = bad(bertcli, "mask", "build", "corpus.txt", "--vocab", "./no-such", "-o", "new")
+    assert "no-such" in error
+    assert "bertcli vocab build" in error
+
+
+def test_a_cased_vocabulary_with_lower_casing_is_an_error(workplace, bertcli):
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "The", "House", "Rain", "Monday"]
+    Path("cased").mkdir()
+    Path("cased/vocab.txt").write_text("\n".join(pieces) + "\n")
+    error = bad(bertcli, "mask", "build", "corpus.txt", "--vocab", "cased", "-o", "new")
+    assert "cased" in error
+    assert "do_lower_case" in error
+    assert not Path("new").exists()
+
+
+def test_an_output_that_is_not_empty_is_kept(workplace, bertcli):
+    before = Path("bertcli-out/data/manifest.json").read_bytes()
+    error = bad(bertcli, "mask", "build", "corpus.txt")
+    assert "the output directory is not empty" in error
+    assert "--overwrite replaces it, -o DIR writes elsewhere" in error
+    assert Path("bertcli-out/data/manifest.json").read_bytes() == before
+    assert bertcli("mask", "build", "corpus.txt", "--overwrite").code == 0
+
+
+def test_an_output_that_is_a_file_is_refused(workplace, bertcli):
+    error = bad(bertcli, "mask", "build", "corpus.txt", "-o", "corpus.txt")
+    assert "the output is a file, not a directory" in error
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_output_that_cannot_be_written_is_refused(workplace, bertcli):
+    Path("locked").mkdir(mode=0o500)
+    assert "cannot be written to" in bad(bertcli, "mask", "build", "corpus.txt", "-o", "locked/data")
+
+
+def test_data_that_are_no_data_say_how_to_make_them(workplace, bertcli):
+    error = bad(bertcli, "mask", "audit", "--data", "bertcli-out/vocab")
+    assert "this is a vocabulary directory, expected data" in error
+    assert "bertcli mask build CORPUS" in bad(bertcli, "mask", "show", "--data", "nowhere")
+
+
+def test_a_damaged_store_is_named(workplace, bertcli):
+    file = Path("bertcli-out/data/train/data-00000-of-00001.arrow")
+    file.write_bytes(file.read_bytes()[:100])
+    assert "the data are damaged or incomplete" in bad(bertcli, "mask", "audit", "--mlm")
+
+
+def test_static_data_refuse_other_objectives_and_lengths(workplace, bertcli):
+    assert bertcli(*STATIC, "-o", "static").code == 0
+    assert "is static, masked for mlm, nsp; asked for: mlm" in bad(
+        bertcli, "mask", "audit", "--data", "static", "--mlm"
+    )
+    assert "is static with sequences of 32; 64 was asked for" in bad(
+        bertcli, "mask", "audit", "--data", "static", "--seq-length", 64
+    )
+
+
+def test_a_pair_objective_cannot_be_cut_into_full_sentences(workplace, bertcli):
+    error = bad(bertcli, "mask", "audit", "--nsp", "--sequences", "full-sentences")
+    assert "nsp needs pairs of segments, not full-sentences" in error
+
+
+def test_the_manifest_says_what_later_stages_need(workplace):
+    manifest = json.loads(Path("bertcli-out/data/manifest.json").read_text())
+    assert {"kind", "vocabulary", "seed", "counts", "fingerprint", "config", "corpus"} <= set(manifest)
