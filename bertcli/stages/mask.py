@@ -13,7 +13,7 @@ import numpy as np
 from bertcli.config.mask import MaskAudit, MaskBuild, MaskShow, MaskView
 from bertcli.contracts.audit import Check
 from bertcli.contracts.batch import IGNORED, Columns
-from bertcli.contracts.objective import Objective, make_objectives
+from bertcli.contracts.objective import Objective, make_objectives, relations_of
 from bertcli.core import fingerprints
 from bertcli.core.atomic import check_output_dir, new_directory
 from bertcli.core.manifest import write_manifest
@@ -194,7 +194,7 @@ def _write_static(
             short_sequence_probability=config.short_sequence_probability,
         )
         copies = config.duplicates if split == "train" else 1
-        if split == "heldout" and store.documents < 2:
+        if store.documents < 2 and "random" in relations_of(chosen):
             copies = 0
             notice("one document is held out, too few for pairs from two: there will be no evaluation")
         with progress(f"writing {split}", None, "rows") as bar:
