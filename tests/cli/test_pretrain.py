@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from transformers import AutoModelForMaskedLM, AutoModelForPreTraining, AutoTokenizer, BertForMaskedLM, BertForPreTraining
+from transformers import (
+    AutoModelForMaskedLM,
+    AutoModelForPreTraining,
+    AutoTokenizer,
+    BertForMaskedLM,
+    BertForPreTraining,
+)
 
 SMALL = ("--arch", "bert-tiny", "--batch-size", 8, "--seq-length", 32, "--threads", 1, "--quiet")
 

@@ -1,0 +1,77 @@
+"""Every example runs."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+YAML = sorted(path.name for path in EXAMPLES.glob("*.yaml"))
+
+
+def shell(command: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path} | variables
+    return subprocess.run(["bash", "-c", command], cwd=cwd, env=environment, text=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus, two labelled tables and what the first two commands make of the corpus."""
+    directory = tmp_path_factory.mktemp("examples")
+    texts = [
+        f"The {noun} was {word} on day {day}."
+        for noun in ("film", "book")
+        for word in ("good", "bad")
+        for day in range(20)
+    ]
+    (directory / "corpus.txt").write_text("\n\n".join(f"{a}\n{b}" for a, b in zip(texts, texts[1:], strict=False)))
+    for name, rows in (("train", texts[::2]), ("dev", texts[1::2])):
+        with (directory / f"{name}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["text", "label"])
+            writer.writerows([text, "good" in text] for text in rows)
+        with (directory / f"{name}.tsv").open("w") as file:
+            file.write("sentence1\tsentence2\tscore\n")
+            file.writelines(f"{text}\tThe film was good.\t{len(text) % 5}\n" for text in rows)
+    result = shell("bertcli vocab build corpus.txt --size 200 -q && bertcli mask build corpus.txt -q", directory)
+    assert result.returncode == 0, result.stderr
+    result = shell("bertcli pretrain --mlm --nsp --arch bert-tiny --steps 3 -q", directory)
+    assert result.returncode == 0, result.stderr
+    return directory
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", YAML)
+def test_an_example_runs_as_its_first_line_says(folder: Path, name: str):
+    path = EXAMPLES / name
+    command = path.read_text().splitlines()[0].removeprefix("# ").replace("examples/", f"{EXAMPLES}/")
+    command = command.replace("MODEL", "bertcli-out/runs/pretrain/model")
+    shorter = "--set epochs=null --steps 2 --batch-size 8 -q -o " + path.stem
+    if "pretrain" in command and "--init" not in command:
+        shorter += " --arch bert-tiny"
+    if "finetune" in command:
+        shorter += " --seeds 1"
+    result = shell(f"{command} {shorter}", folder)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.slow
+def test_the_pipeline_runs_and_its_bar_is_held(folder: Path, tmp_path: Path):
+    for name in ("corpus.txt", "train.csv", "dev.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    command = f"bash {EXAMPLES}/pipeline.sh corpus.txt train.csv dev.csv"
+    result = shell(command, tmp_path, STEPS="3", BAR="1.1")
+    assert result.returncode == 3, result.stderr
+    assert "accuracy" in result.stderr
+
+
+def test_every_example_begins_with_the_command_that_runs_it():
+    for name in YAML:
+        first = (EXAMPLES / name).read_text().splitlines()[0]
+        assert first.startswith("# bertcli "), name
+        assert f"examples/{name}" in first
