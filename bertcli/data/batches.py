@@ -7,7 +7,7 @@ the next ``batch_size`` of them. So nothing depends on the number of workers or 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -55,7 +55,7 @@ def batch_stream(
     workers: int,
     rank: int = 0,
     world_size: int = 1,
-) -> Iterator[StepBatches]:
+) -> Generator[StepBatches, None, None]:
     """The batches of every optimizer step from ``start`` on, without end.
 
     ``workers`` threads prepare them ahead; 0 prepares each when it is asked for. Process ``rank`` of ``world_size``
@@ -150,7 +150,7 @@ def _targets(columns: Columns, objectives: Objectives) -> Columns:
     return found
 
 
-def prepared_ahead(jobs: Iterator[Callable[[], Result]], workers: int) -> Iterator[Result]:
+def prepared_ahead(jobs: Iterator[Callable[[], Result]], workers: int) -> Generator[Result, None, None]:
     """The results of ``jobs`` in their order, computed a few ahead by ``workers`` threads.
 
     Threads suffice: a batch is a few vectorised numpy calls that release the interpreter.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -31,6 +33,8 @@ from bertcli.training.signals import StopRequest, stop_on_signals
 
 TIMED_STEPS = (5, 20)
 """``--minutes`` times the steps between these two."""
+EVALUATIONS_IN_A_RUN = 11
+"""Before the first step, at every tenth, and at the end."""
 
 
 @dataclass(frozen=True)
@@ -98,31 +102,31 @@ def _steps_in(session: Session, minutes: float, started_at: float) -> int:
     model = session.build().to(session.accelerator.device)
     optimizer = adamw(model, **_moments(config))
     batches = session.batches(Cursor())
-    finished: list[float] = []
-    for result in train(
-        model,
-        optimizer,
-        lambda step: 1e-6,
-        batches,
-        accelerator=session.accelerator,
-        weights=model.weights,
-        start_step=0,
-        steps=last,
-        clip=config.optimizer.clip,
-    ):
-        float(result.gradient_norm)  # waits for the device
-        finished.append(time.monotonic())
-        if finished[-1] - started_at > minutes * 20:
-            break  # a third of the time is gone: what was timed has to do
-    counted = finished[min(first, len(finished) - 1) - 1 :]
-    per_step = (counted[-1] - counted[0]) / max(1, len(counted) - 1)
+    ends = [time.monotonic()]
+    with closing(batches):
+        for result in train(
+            model,
+            optimizer,
+            lambda step: 1e-6,
+            batches,
+            accelerator=session.accelerator,
+            weights=model.weights,
+            start_step=0,
+            steps=last,
+            clip=config.optimizer.clip,
+        ):
+            float(result.gradient_norm)  # waits for the device
+            ends.append(time.monotonic())
+            if ends[-1] - started_at > minutes * 20:
+                break  # a third of the time is gone: what was timed has to do
+    per_step = statistics.median(np.diff(ends)[min(first, len(ends) - 2) :])
     evaluation = session.evaluation()
     evaluation_started_at = time.monotonic()
     if evaluation:
         evaluate(model, evaluation, accelerator=session.accelerator)
-    evaluating = 11 * (time.monotonic() - evaluation_started_at)
+    evaluating = EVALUATIONS_IN_A_RUN * (time.monotonic() - evaluation_started_at)
     left = minutes * 60 - (time.monotonic() - started_at) - evaluating
-    steps = max(1, int(0.98 * left / max(per_step, 1e-6)))
+    steps = max(1, int(0.98 * left / per_step))
     notice(f"{per_step:.3f} s a step: {steps:,} steps in {minutes:g} minutes")
     return steps
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -131,7 +131,7 @@ class Session:
             set_dropout(model, self.config.dropout)
         return model
 
-    def batches(self, start: Cursor) -> Iterator[StepBatches]:
+    def batches(self, start: Cursor) -> Generator[StepBatches, None, None]:
         """The batches of every optimizer step from ``start`` on."""
         config = self.config
         assert config.batch_size and config.micro_batch_size

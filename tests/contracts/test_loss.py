@@ -40,3 +40,16 @@ def test_without_gradients_nothing_is_kept():
     )
     assert not total.requires_grad
     assert 0 <= correct.item() <= 3
+
+
+def test_under_bf16_autocast_the_loss_stays_near_and_gradients_keep_their_precision():
+    torch.manual_seed(0)
+    hidden, weight = torch.randn(40, 16, requires_grad=True), torch.randn(90, 16, requires_grad=True)
+    bias, labels = torch.zeros(90, requires_grad=True), torch.randint(0, 90, (40,))
+    exact, _ = LinearCrossEntropy.apply(hidden, weight, bias, labels)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        total, _ = LinearCrossEntropy.apply(hidden, weight, bias, labels)
+    total.backward()
+    assert total.dtype == torch.float32
+    assert total.item() == pytest.approx(exact.item(), rel=0.02)
+    assert hidden.grad.dtype == weight.grad.dtype == bias.grad.dtype == torch.float32

@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for word in ("good", "bad")
         for day in range(20)
     ]
-    (directory / "corpus.txt").write_text("\n\n".join(f"{a}\n{b}" for a, b in zip(texts, texts[1:], strict=False)))
+    (directory / "corpus.txt").write_text("\n\n".join(f"{a}\n{b}" for a, b in pairwise(texts)))
     for name, rows in (("train", texts[::2]), ("dev", texts[1::2])):
         with (directory / f"{name}.csv").open("w", newline="") as file:
             writer = csv.writer(file)
