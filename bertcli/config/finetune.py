@@ -63,7 +63,9 @@ class Finetune(Settings):
     optimizer: Optimizer = Optimizer()
     schedule: FinetuningSchedule = FinetuningSchedule()
     seed: Annotated[int, Field(ge=0), Flag("--seed")] = 0
-    """Seed of the head, the order of examples, dropout and a dev split that has to be made."""
+    """Seed of the head, the order of examples and dropout."""
+    split_seed: Annotated[int | None, Field(ge=0), Flag("--split-seed")] = None
+    """Seed of a dev split that has to be made and of the examples that --limit takes (default: SEED)."""
     seeds: Annotated[int, Field(ge=1), Flag("--seeds")] = 1
     """Runs with the seeds SEED, SEED+1, …; their mean and standard deviation are reported."""
     random_weights: Annotated[bool, Flag("--random-weights")] = False

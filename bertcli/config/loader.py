@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bertcli.core.component_folder import did_you_mean
-from bertcli.core.settings import ChoiceOf, ComponentChoice, Settings
+from bertcli.core.settings import ChoiceOf, ComponentChoice, Settings, names_to_mapping
 from bertcli.core.yaml_files import KeyPath, parse_scalar, read_yaml
 from bertcli.errors import ConfigError
 
@@ -48,16 +48,19 @@ def load_config(
         yaml_file = read_yaml(file)
         values = yaml_file.values
         origins = {key: f"{file}:{line}" for key, line in yaml_file.lines.items()}
-    for key, names in _component_flags(flags).items():
-        _replace_components(values, key, names)
-    for flag in flags:
-        if not isinstance(flag.value, ComponentFlag):
-            _put(values, flag.key, flag.value)
-        origins[flag.key] = flag.flag
-    for text in sets:
-        key, value = _parse_set(text)
-        _put(values, key, value)
-        origins[key] = f"--set {text}"
+    try:
+        for key, names in _component_flags(flags).items():
+            _replace_components(values, key, names)
+        for flag in flags:
+            if not isinstance(flag.value, ComponentFlag):
+                _put(values, flag.key, flag.value)
+            origins[flag.key] = flag.flag
+        for text in sets:
+            key, value = _parse_set(text)
+            _put(values, key, value)
+            origins[key] = f"--set {text}"
+    except ValueError as error:  # a list of components that holds something else
+        raise ConfigError(str(error), path=file) from error
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -87,7 +90,7 @@ def _replace_components(values: dict[str, Any], key: KeyPath, names: list[str]) 
     if isinstance(before, str):
         before = [before]
     if isinstance(before, list):
-        before = dict.fromkeys(before)
+        before = names_to_mapping(before)
     kept = before if isinstance(before, dict) else {}
     _put(values, key, {name: kept.get(name) or {} for name in names})
 
@@ -96,11 +99,13 @@ def _put(values: dict[str, Any], key: KeyPath, value: Any) -> None:
     for part in key[:-1]:
         inner = values.get(part)
         if isinstance(inner, list):
-            inner = dict.fromkeys(inner)
+            inner = names_to_mapping(inner)
         elif isinstance(inner, str):
             inner = {inner: {}}
-        elif not isinstance(inner, dict):
+        elif inner is None:
             inner = {}
+        elif not isinstance(inner, dict):
+            return  # a value stands where a section belongs: the model will say so, and where
         values[part] = inner
         values = inner
     values[key[-1]] = value

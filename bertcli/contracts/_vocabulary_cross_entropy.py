@@ -37,7 +37,7 @@ class LinearCrossEntropy(torch.autograd.Function):
             logits = torch.addmm(bias.to(dtype), block, matrix.t()).float()  # (block, vocab)
             highest = logits.amax(dim=-1)  # (block,)
             of_label = logits.gather(1, wanted[:, None]).squeeze(1)
-            correct += (of_label == highest).sum()
+            correct += (logits.argmax(dim=-1) == wanted).sum()
             probabilities = torch.softmax(logits, dim=-1, out=logits)
             # log Σ exp = highest - log p(highest); p(highest) is at least 1/vocab, so nothing underflows.
             total += (highest - probabilities.amax(dim=-1).log() - of_label).sum()
@@ -45,7 +45,7 @@ class LinearCrossEntropy(torch.autograd.Function):
                 probabilities[torch.arange(len(wanted), device=hidden.device), wanted] -= 1
                 errors = probabilities.to(dtype)
                 torch.mm(errors, matrix, out=hidden_gradient[start : start + _TARGETS_PER_BLOCK])
-                part, bias_part = errors.t() @ block, probabilities.sum(dim=0)
+                part, bias_part = (errors.t() @ block).float(), probabilities.sum(dim=0)
                 weight_gradient = part if weight_gradient is None else weight_gradient.add_(part)
                 bias_gradient = bias_part if bias_gradient is None else bias_gradient.add_(bias_part)
         if wants_gradient:

@@ -13,23 +13,27 @@ class Check:
 
     name: str
     observed: float
-    expected: float
-    low: float
-    high: float
+    expected: float | None
+    low: float | None
+    high: float | None
+    needs_originals: bool = False
+    """Whether it compares with the pieces before masking, which finished rows no longer have."""
 
     @property
     def ok(self) -> bool:
-        """Whether the observed value lies within its bounds."""
-        return self.low <= self.observed <= self.high
+        """Whether the observed value lies within its bounds; a check without bounds only reports."""
+        return self.low is None or self.high is None or self.low <= self.observed <= self.high
 
     def dump(self) -> dict[str, Any]:
         """As JSON values."""
-        return asdict(self) | {"ok": self.ok}
+        values = asdict(self) | {"ok": self.ok}
+        del values["needs_originals"]
+        return values
 
 
-def exact(name: str, observed: float, expected: float) -> Check:
+def exact(name: str, observed: float, expected: float, *, needs_originals: bool = False) -> Check:
     """A value that must be exactly what is expected."""
-    return Check(name, observed, expected, expected, expected)
+    return Check(name, observed, expected, expected, expected, needs_originals)
 
 
 def binomial(name: str, successes: int, trials: int, probability: float, *, deviations: float = 5.0) -> Check:
@@ -44,4 +48,4 @@ def binomial(name: str, successes: int, trials: int, probability: float, *, devi
 
 def informative(name: str, observed: float) -> Check:
     """A figure that is reported and never fails."""
-    return Check(name, observed, observed, -math.inf, math.inf)
+    return Check(name, observed, None, None, None)

@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,20 +31,38 @@ def _fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def check_output_dir(path: Path, *, overwrite: bool, resumable: bool = False) -> None:
+MARKS = ("manifest.json", "result.json")
+"""Files by which a directory shows that a command wrote it; ``--overwrite`` removes no other."""
+
+
+def check_output_dir(
+    path: Path, *, overwrite: bool, resumable: bool = False, inputs: Iterable[str | Path] = ()
+) -> None:
     """Refuse, before any work, an output directory that is in the way or cannot be made.
 
+    ``overwrite`` replaces only what a command has written, and never a directory that holds one of the ``inputs``.
     Raises ``OutputError`` naming ``--overwrite`` and ``-o`` (and ``--resume`` where that exists).
     """
+    elsewhere = "choose another place with -o"
+    whole = path.resolve()
+    if whole == Path.cwd() or whole in Path.cwd().parents:
+        raise OutputError("the output cannot be the current directory or one above it", path=path, hint=elsewhere)
     if path.exists() and not path.is_dir():
-        raise OutputError("the output is a file, not a directory", path=path, hint="choose another place with -o")
-    if path.is_dir() and any(path.iterdir()) and not overwrite:
-        ways = "--resume continues it, " if resumable else ""
-        raise OutputError(
-            "the output directory is not empty",
-            path=path,
-            hint=f"{ways}--overwrite replaces it, -o DIR writes elsewhere",
-        )
+        raise OutputError("the output is a file, not a directory", path=path, hint=elsewhere)
+    if path.is_dir() and any(path.iterdir()):
+        if not overwrite:
+            ways = "--resume continues it, " if resumable else ""
+            raise OutputError(
+                "the output directory is not empty",
+                path=path,
+                hint=f"{ways}--overwrite replaces it, -o DIR writes elsewhere",
+            )
+        if not any((path / mark).is_file() for mark in MARKS):
+            raise OutputError("the output directory holds files that bertcli did not write", path=path, hint=elsewhere)
+        for given in inputs:
+            source = Path(given).resolve()
+            if source.exists() and (source == whole or whole in source.parents):
+                raise OutputError(f"the output directory holds an input, {given}", path=path, hint=elsewhere)
     check_writable(path)
 
 
@@ -61,8 +79,14 @@ def check_writable(path: Path) -> None:
 
 @contextmanager
 def new_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a partial directory that becomes ``path`` when the block ends, or vanishes when it fails."""
-    check_output_dir(path, overwrite=overwrite)
+    """Yield a partial directory that becomes ``path`` when the block ends, or vanishes when it fails.
+
+    What stands at ``path`` is replaced with ``overwrite``; a command asks ``check_output_dir`` first.
+    """
+    if not overwrite and path.exists() and any(path.iterdir()):
+        check_output_dir(path, overwrite=False)
+    check_writable(path)
+    path = path.absolute()
     partial = partial_path(path)
     with _full_disk_is_said(path):
         shutil.rmtree(partial, ignore_errors=True)
@@ -113,8 +137,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file, atomically, for people to read as well."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write a JSON file, atomically, for people to read as well; NaN and infinity, which JSON has not, are refused."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 @contextmanager

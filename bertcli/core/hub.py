@@ -7,6 +7,9 @@ from pathlib import Path
 
 from bertcli.errors import ModelError
 
+OUTPUT_ROOT = "bertcli-out"
+"""Where commands write by default: never the owner of a Hub repository."""
+
 _HUB_ID = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(@(?P<revision>[\w./-]+))?")
 
 
@@ -19,7 +22,9 @@ def local_directory(where: str, *, patterns: tuple[str, ...], hint: str) -> Path
     if path.is_dir():
         return path
     match = _HUB_ID.fullmatch(where)
-    if path.exists() or match is None or where.startswith((".", "/", "~")) or where.count("/") > 1:
+    # The first folder of a path of one's own exists more often than not; a Hub id's owner hardly ever does.
+    is_path = path.exists() or (path.parent.is_dir() and path.parent != Path()) or path.parts[:1] == (OUTPUT_ROOT,)
+    if is_path or match is None or where.startswith((".", "/", "~")) or where.count("/") > 1:
         raise ModelError("no such directory", path=where, hint=hint)
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled

@@ -35,13 +35,15 @@ def read_manifest(directory: Path, *, kind: str, made_by: str) -> dict[str, Any]
         raise DataError(
             f"the manifest is not JSON: {error}", path=path, hint=f"make it again with `{made_by}`"
         ) from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+        raise DataError("not a manifest of bertcli's", path=path, hint=f"make it again with `{made_by}`")
     if manifest.get("kind") != kind:
         raise DataError(
             f"this is a {manifest.get('kind')} directory, expected {kind}",
             path=directory,
             hint=f"make one with `{made_by}`",
         )
-    if manifest.get("format", 0) > FORMAT_VERSION:
+    if manifest["format"] > FORMAT_VERSION:
         raise DataError(
             f"written in format {manifest['format']}, this bertcli {__version__} reads up to {FORMAT_VERSION}",
             path=directory,

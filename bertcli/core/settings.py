@@ -50,6 +50,19 @@ Share = Annotated[float, BeforeValidator(_share)]
 """A fraction that may be written as a percentage: ``0.01`` or ``1%``."""
 
 
+def names_to_mapping(names: list[Any]) -> dict[str, Any]:
+    """``[mlm, {nsp: {weight: 2}}]`` as a mapping from names to settings."""
+    mapping: dict[str, Any] = {}
+    for name in names:
+        if isinstance(name, str):
+            mapping[name] = {}
+        elif isinstance(name, dict):
+            mapping |= name
+        else:
+            raise ValueError(f"{name!r} is not the name of a component")
+    return mapping
+
+
 class ComponentChoice(Settings):
     """A mapping from names of components to their settings, e.g. ``{mlm: {probability: 0.15}, nsp: {}}``.
 
@@ -62,7 +75,7 @@ class ComponentChoice(Settings):
         if isinstance(value, str):
             value = [value]
         if isinstance(value, list):
-            value = dict.fromkeys(value)
+            value = names_to_mapping(value)
         if isinstance(value, dict):
             kept = {name: settings for name, settings in value.items() if settings is not False}
             return {name: {} if settings is None or settings is True else settings for name, settings in kept.items()}

@@ -44,7 +44,10 @@ def audit_dynamic(
 def audit_static(
     examples: StaticExamples, objectives: Objectives, vocabulary: Vocabulary, *, limit: int
 ) -> list[Check]:
-    """Every check that finished rows allow; the originals are put back from the labels."""
+    """Every check that finished rows allow.
+
+    The originals are put back from the labels, so checks that compare the two say nothing here and are left out.
+    """
     finished = examples.columns(0, spread(examples.count(0), limit))
     original = finished["input_ids"]
     if "labels" in finished:
@@ -53,7 +56,7 @@ def audit_static(
     clean = finished | {"input_ids": original, "special_tokens_mask": special.astype(np.int64)}
     checks = _sequence_checks(clean, vocabulary)
     for objective in objectives.values():
-        checks += objective.audit(clean, finished, vocabulary)
+        checks += [check for check in objective.audit(clean, finished, vocabulary) if not check.needs_originals]
     return checks
 
 
@@ -79,13 +82,19 @@ def _sequence_checks(clean: Columns, vocabulary: Vocabulary) -> list[Check]:
         exact("sequences that do not start with [CLS]", float((ids[:, 0] != vocabulary.cls_id).sum()), 0),
         exact("sequences that do not end with [SEP]", float((ids[rows, lengths - 1] != vocabulary.sep_id).sum()), 0),
         exact("padding that is attended to, or not [PAD]", _padding_faults(ids, attention, prefix, vocabulary), 0),
-        exact("specials inside a segment", float((ids == vocabulary.mask_id).sum()), 0),
+        exact("specials inside a segment", float(_misplaced_specials(ids, attention, vocabulary)), 0),
         informative("sequences looked at", float(len(ids))),
         informative("mean ordinary pieces in a sequence", pieces / max(1, len(ids))),
         informative("share of positions that are padding", 1 - float(attention.mean())),
         informative("share of sequences that repeat another", 1 - distinct / max(1, len(ids))),
         informative("rate of [UNK]", unknown),
     ]
+
+
+def _misplaced_specials(ids: NDArray[np.int64], attention: NDArray[np.int64], vocabulary: Vocabulary) -> int:
+    """[MASK] anywhere, [CLS] but at the start."""
+    inside = ids[:, 1:]
+    return int((ids == vocabulary.mask_id).sum() + ((inside == vocabulary.cls_id) & (attention[:, 1:] == 1)).sum())
 
 
 def _padding_faults(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bertcli.contracts.batch import Batch, Columns, StepBatches
 from bertcli.core.randomness import permutation
 from bertcli.data.examples import Examples, Objectives
+from bertcli.errors import RunError
 
 Result = TypeVar("Result")
 
@@ -86,6 +87,8 @@ def _steps(examples: Examples, batch_size: int, seed: int, start: Cursor) -> Ite
             if taken == len(order):
                 epoch, taken = epoch + 1, 0
                 order = permutation(seed, "example order", epoch, examples.count(epoch))
+                if not len(order):
+                    raise RunError(f"epoch {epoch} has no examples: the training documents are too few or too short")
             numbers = order[taken : taken + missing]
             shares.append(_Share(epoch, numbers))
             taken += len(numbers)

@@ -6,7 +6,7 @@ batches of the whole epoch are shuffled. A batch is padded to its own longest se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +17,7 @@ from bertcli.contracts.batch import IGNORED, Batch, Columns, StepBatches
 from bertcli.contracts.task import LOSS_NAME, Features
 from bertcli.core.randomness import permutation
 from bertcli.data.batches import prepared_ahead
+from bertcli.errors import DataError
 
 POOL = 32
 """Batches per pool. SST-2 in batches of 32 then carries 7 % of padding; without sorting it is 67 %."""
@@ -67,9 +68,18 @@ class BucketedBatches:
         rank: int = 0,
         world_size: int = 1,
         start: dict[str, int] | None = None,
-    ) -> Iterator[StepBatches]:
-        """Optimizer steps without end, from where ``start`` (an earlier ``after``) stands: this process's share."""
+    ) -> Generator[StepBatches, None, None]:
+        """Optimizer steps without end, from where ``start`` (an earlier ``after``) stands: this process's share.
+
+        Raises ``DataError`` where a whole batch has not one example for every process.
+        """
         lengths = self.features.lengths()
+        largest = min(batch_size, len(lengths))
+        if largest < world_size:  # an epoch would have no steps, and the stream no end
+            raise DataError(
+                f"{largest} training examples a step for {world_size} processes, each of which needs one",
+                hint="raise --batch-size, give more examples or use fewer processes",
+            )
 
         def jobs() -> Iterator[Callable[[], StepBatches]]:
             epoch, first = (start or {}).get("epoch", 0), (start or {}).get("batch", 0)
@@ -135,8 +145,12 @@ def micro_batches(
     return np.array_split(items, rounds * world_size)[rank::world_size]
 
 
-def evaluation_batches(
+def scoring_batches(
     features: Features, *, pad_id: int, count: Count, batch_size: int
 ) -> Iterator[tuple[NDArray[np.int64], Batch]]:
     """All items once, longest first, with the items of each batch."""
     return BucketedBatches(features, pad_id, count).evaluation(batch_size=batch_size)
+
+
+evaluation_batches = scoring_batches
+"""The former name, by which ``stages/extract_features.py`` still imports it."""

@@ -17,7 +17,7 @@ from bertcli.contracts.batch import Columns
 from bertcli.contracts.objective import Corruption, Objective, relations_of
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.data.arrow_files import read_record_batches
-from bertcli.data.sequences import Plan, make_plan
+from bertcli.data.sequences import SHORT_SEQUENCE_PROBABILITY, Plan, make_plan
 from bertcli.data.token_store import SequenceKind, TokenStore
 
 Objectives = Mapping[str, Objective]
@@ -45,7 +45,7 @@ class DynamicExamples:
         kind: SequenceKind,
         seq_length: int,
         seed: int,
-        short_sequence_probability: float = 0.1,
+        short_sequence_probability: float = SHORT_SEQUENCE_PROBABILITY,
     ) -> None:
         self._store = store
         self._vocabulary = vocabulary

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertcli.contracts.task import Encoding, Features
+from bertcli.data.sequences import truncated_lengths
 
 
 def encode_sequences(
@@ -22,7 +23,7 @@ def encode_sequences(
     whole_a = _lengths(pieces_a)
     whole_b = _lengths(pieces_b) if pieces_b is not None else np.zeros_like(whole_a)
     specials = 3 if pieces_b is not None else 2
-    kept_a, kept_b = longest_first(whole_a, whole_b, max_length - specials)
+    kept_a, kept_b = _kept(whole_a, whole_b, max_length - specials)
 
     vocabulary = tokenizer.vocabulary
     cls = np.asarray([vocabulary.cls_id], dtype=np.int32)
@@ -42,19 +43,13 @@ def encode_sequences(
     )
 
 
-def longest_first(
+def _kept(
     first: NDArray[np.int64], second: NDArray[np.int64], budget: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The lengths that remain when pieces are taken off the longer segment, off B where both are equal.
-
-    The closed form of BERT's loop: where the shorter segment fits in half of the budget it stays whole.
-    """
-    half_a, half_b = budget - budget // 2, budget // 2
-    fits = first + second <= budget
-    kept_a = np.where(
-        fits, first, np.where(first <= budget // 2, first, np.where(second <= half_b, budget - second, half_a))
-    )
-    kept_b = np.where(fits, second, budget - kept_a)
+    """The lengths that remain of both segments of each row; a single text has a second segment of length 0."""
+    kept_a, kept_b = first.copy(), second.copy()
+    for row in np.flatnonzero(first + second > budget).tolist():
+        kept_a[row], kept_b[row] = truncated_lengths(int(first[row]), int(second[row]), budget)
     return kept_a, kept_b
 
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bertcli.contracts.objective import Objective, make_default_objectives, make_objectives, relations_of
+from bertcli.contracts.objective import (
+    OBJECTIVES,
+    Objective,
+    make_default_objectives,
+    make_objectives,
+    relations_of,
+)
 from bertcli.core.settings import Settings
 from bertcli.data.examples import DynamicExamples, StaticExamples
+from bertcli.data.sequences import SHORT_SEQUENCE_PROBABILITY
 from bertcli.data.token_store import DataDirectory, SequenceKind, TokenStore, open_split
 from bertcli.errors import ConfigError
 
@@ -47,7 +54,7 @@ def open_data(
     kind: SequenceKind | None,
     seq_length: int | None,
     seed: int | None,
-    short_sequence_probability: float = 0.1,
+    short_sequence_probability: float = SHORT_SEQUENCE_PROBABILITY,
     held_out: bool = False,
 ) -> OpenData:
     """Open the training documents, or the held-out ones with the data's own seed and objectives as evaluated.
@@ -76,7 +83,7 @@ def open_data(
         kind=kind,
         seq_length=seq_length,
         seed=data.seed if seed is None or held_out else seed,
-        short_sequence_probability=short_sequence_probability,
+        short_sequence_probability=SHORT_SEQUENCE_PROBABILITY if held_out else short_sequence_probability,
     )
     return OpenData(data, objectives, examples, store, kind, seq_length)
 
@@ -89,8 +96,6 @@ def _open_static(
     seq_length: int | None,
 ) -> OpenData:
     """Static rows: their objectives, length and cutting are settled."""
-    from bertcli.contracts.objective import OBJECTIVES
-
     settled = {name: OBJECTIVES.load(name).Settings(**values) for name, values in data.config["objectives"].items()}
     rebuild = "build the data again with `bertcli mask build --static`, or build them without --static"
     if chosen and sorted(chosen) != sorted(settled):
@@ -98,6 +103,14 @@ def _open_static(
             f"{data.path} is static, masked for {', '.join(sorted(settled))}; asked for: {', '.join(sorted(chosen))}",
             hint=f"leave the objectives out, or {rebuild}",
         )
+    for name, settings in chosen.items():
+        weight = settings.dump().get("weight", settled[name].dump().get("weight"))
+        settled[name] = settled[name].model_copy(update={"weight": weight})
+        if settings.model_fields_set - {"weight"} and settings.dump() != settled[name].dump():
+            raise ConfigError(
+                f"{data.path} is static, masked with {name} {settled[name].dump()}; {settings.dump()} was asked for",
+                hint=f"of an objective's settings only the weight may differ, or {rebuild}",
+            )
     if seq_length is not None and seq_length != data.seq_length:
         raise ConfigError(
             f"{data.path} is static with sequences of {data.seq_length}; {seq_length} was asked for",

@@ -24,6 +24,9 @@ from bertcli.core.randomness import hash64, permutation, uniform
 from bertcli.data.token_store import SequenceKind, TokenStore
 from bertcli.errors import DataError
 
+SHORT_SEQUENCE_PROBABILITY = 0.1
+"""Share of segment pairs that are made shorter than the length (Devlin et al. 2019)."""
+
 _DRAWS_PER_BLOCK = 1 << 14
 
 
@@ -43,10 +46,6 @@ class Plan:
 
     def __len__(self) -> int:
         return len(self.relation)
-
-    def tokens_used(self) -> int:
-        """Pieces that stand in some example, counted as often as they do."""
-        return int((self.bounds[:, 1] - self.bounds[:, 0]).sum())
 
 
 class _PlanBuilder:
@@ -79,7 +78,7 @@ def make_plan(
     seed: int,
     epoch: int,
     relations: Sequence[str] = (),
-    short_sequence_probability: float = 0.1,
+    short_sequence_probability: float = SHORT_SEQUENCE_PROBABILITY,
 ) -> Plan:
     """The examples of an epoch. ``seq_length`` counts ``[CLS]`` and ``[SEP]``.
 

@@ -20,7 +20,10 @@ SplitFiles = Mapping[str, Sequence[Path]]
 
 @dataclass(frozen=True)
 class Splits:
-    """All examples of a task; the first of several dev splits is the main one. ``sha256`` is that of what was read."""
+    """All examples of a task; the first of several dev splits is the main one.
+
+    ``sha256`` is that of the files' bytes; of a data set of the Hub, that of its name and revision, which fix its rows.
+    """
 
     task: Task
     train: Examples
@@ -47,8 +50,9 @@ def find_files(
     found: dict[str, list[tuple[str, list[Path]]]] = {}
     for path in data:
         if path.is_dir():
-            for split, files in tables.find_splits(path, dict(names)).items():
-                found.setdefault(split, []).extend(files)
+            for split, parts in tables.find_splits(path, dict(names)).items():
+                for part, files in parts:
+                    _join(found, split, part, files)
         elif path.exists():
             split = tables.split_of_file(path) or "train"
             _add(found, split, path, names)
@@ -75,13 +79,18 @@ def _add(
     found: dict[str, list[tuple[str, list[Path]]]], split: str, path: Path, names: Mapping[str, tuple[str, ...]]
 ) -> None:
     """Files whose name is that of a part stay apart; others are joined to one split."""
+    name = tables.stem(path)
+    _join(found, split, name if name and len(names.get(split, ())) > 1 and name in names[split] else split, [path])
+
+
+def _join(found: dict[str, list[tuple[str, list[Path]]]], split: str, part: str, files: Sequence[Path]) -> None:
+    """Add files to a part of a split; a part of that name from elsewhere is the same part."""
     parts = found.setdefault(split, [])
-    name = tables.stem(path) if len(names.get(split, ())) > 1 and tables.stem(path) in names[split] else split
-    for known, files in parts:
-        if known == name:
-            files.append(path)
-            return
-    parts.append((str(name), [path]))
+    known = next((files for name, files in parts if name == part), None)
+    if known is None:
+        parts.append((part, list(files)))
+    else:
+        known.extend(files)
 
 
 def read_splits(
@@ -126,9 +135,11 @@ def make_splits(
     limit: int | None,
     seed: int,
 ) -> Splits:
-    """Examples of each split, the fitted task, and a dev split taken from the training split where none is given."""
-    ((_, train_tables),) = read["train"]
-    train = task.select(train_tables, "train", labelled=True)
+    """Examples of each split, the fitted task, and a dev split taken from the training split where none is given.
+
+    ``seed`` draws that dev split and the examples that ``limit`` leaves.
+    """
+    train = task.select([table for _, found in read["train"] for table in found], "train", labelled=True)
     fitted = task.fit(train)
     dev = tuple(fitted.select(found, name, labelled=True) for name, found in read.get("dev", ()))
     test = tuple(fitted.select(found, name, labelled=False) for name, found in read.get("test", ()))

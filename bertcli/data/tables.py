@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -135,13 +136,20 @@ def label_cell(table: Table, column: str, row: int) -> str:
     cell = table.columns[column][row]
     if isinstance(cell, bool):
         return str(cell).lower()
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    if isinstance(cell, str | int | float) and str(cell).strip():
+    if isinstance(cell, float) and math.isfinite(cell):
+        return str(int(cell)) if cell.is_integer() else str(cell)
+    if isinstance(cell, str | int) and str(cell).strip():
         return str(cell).strip()
-    found = "nothing" if cell is None or cell == "" else f"a {type(cell).__name__}"
+    found = str(cell) if isinstance(cell, float) else "nothing" if is_nothing(cell) else f"a {type(cell).__name__}"
     raise InputFileError(
         f"the column {column!r} holds {found} here, expected a label", path=table.path, line=table.lines[row]
+    )
+
+
+def is_nothing(cell: Any) -> bool:
+    """Whether a cell is empty; NaN is how pandas writes an empty cell of a column of numbers."""
+    return (
+        cell is None or (isinstance(cell, str) and not cell.strip()) or (isinstance(cell, float) and math.isnan(cell))
     )
 
 
@@ -320,10 +328,11 @@ def load_from_hub(dataset: str, config: str | None, revision: str | None) -> Any
     Raises ``DataError`` where it cannot be had.
     """
     import datasets
+    from datasets.exceptions import DatasetsError
 
     try:
         return datasets.load_dataset(dataset, config, revision=revision)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, DatasetsError) as error:
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise DataError(
             f"the data set {dataset} cannot be had from the Hub: {reason}",

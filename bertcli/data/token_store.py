@@ -47,6 +47,13 @@ class DataDirectory:
     def open(cls, path: Path) -> DataDirectory:
         """Read and check the manifest. Raises ``DataError``."""
         manifest = read_manifest(path, kind="data", made_by=MADE_BY)
+        try:
+            return cls._of(path, manifest)
+        except (KeyError, TypeError) as error:
+            raise DataError(f"its manifest lacks {error}", path=path, hint=f"make it again with `{MADE_BY}`") from error
+
+    @classmethod
+    def _of(cls, path: Path, manifest: dict[str, Any]) -> DataDirectory:
         return cls(
             path=path,
             static=manifest["static"],

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MaskedLanguageModel"]
 
-EVALUATION_PROBABILITY = 0.15
-"""Evaluation always masks this share, so that runs compare."""
-
 
 class MaskedLanguageModelSettings(Settings):
     """How much is masked, and how."""
@@ -71,8 +68,8 @@ class MaskedLanguageModel:
         self.settings = settings
 
     def for_evaluation(self) -> MaskedLanguageModel:
-        """The same objective at 15 %."""
-        return MaskedLanguageModel(self.settings.model_copy(update={"probability": EVALUATION_PROBABILITY}))
+        """The objective with 15 % and 80/10/10, whatever it is trained with."""
+        return MaskedLanguageModel(MaskedLanguageModelSettings(weight=self.settings.weight))
 
     def corrupt(self, columns: Columns, corruption: Corruption) -> Columns:
         """Choose positions, and replace 80 % by [MASK], 10 % by a random piece, 10 % by themselves."""
@@ -137,6 +134,8 @@ class MaskedLanguageModel:
         ordinary = len(vocabulary.ordinary_ids())
         random_share = self.settings.random_share * (1 - 1 / ordinary)
         kept_share = 1 - self.settings.mask_share - random_share
+        wrong_labels = float((labels != original)[predicted].sum())
+        strays = float(((corrupted != original) & ~predicted).sum())
         expected_rate = float(wanted.sum() / max(1, counts.sum()))
         return [
             exact("mlm: share of pieces predicted", total / max(1, int(counts.sum())), expected_rate),
@@ -144,8 +143,8 @@ class MaskedLanguageModel:
                 "mlm: sequences with a wrong number of predictions", float((predicted.sum(axis=1) != wanted).sum()), 0
             ),
             exact("mlm: specials or padding predicted", float((predicted & ~maskable).sum()), 0),
-            exact("mlm: labels that are not the original piece", float((labels != original)[predicted].sum()), 0),
-            exact("mlm: pieces changed but not predicted", float(((corrupted != original) & ~predicted).sum()), 0),
+            exact("mlm: labels that are not the original piece", wrong_labels, 0, needs_originals=True),
+            exact("mlm: pieces changed but not predicted", strays, 0, needs_originals=True),
             exact("mlm: specials drawn as random pieces", _specials_drawn(corrupted, changed, vocabulary), 0),
             binomial("mlm: predicted pieces that became [MASK]", int(is_mask.sum()), total, self.settings.mask_share),
             binomial("mlm: predicted pieces that became another piece", int(changed.sum()), total, random_share),

@@ -123,8 +123,11 @@ def demo(config: Demo) -> DemoReport:
 
     Raises ``OutputError`` where the directory is in the way, ``InputFileError`` where there are too few docstrings.
     """
-    atomic.check_output_dir(config.output, overwrite=config.overwrite)
     where = {name: config.output / name for name in PARTS}
+    if config.overwrite:  # removes its own parts and nothing else, whatever else lies there
+        atomic.check_writable(config.output)
+    else:
+        atomic.check_output_dir(config.output, overwrite=False)
     for path in where.values():
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     corpus = where["text"] / "pretraining.jsonl"

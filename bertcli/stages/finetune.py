@@ -6,8 +6,10 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,8 +18,9 @@ from bertcli.config.finetune import Finetune
 from bertcli.contracts.task import Examples, Prediction
 from bertcli.core import atomic, fingerprints
 from bertcli.core.messages import notice, progress
+from bertcli.core.yaml_files import read_yaml
 from bertcli.data.splits import Splits, metric_suffix
-from bertcli.errors import InterruptedRunError, ThresholdMissedError
+from bertcli.errors import ConfigError, InterruptedRunError
 from bertcli.models.checkpoint import save_model
 from bertcli.models.finetuning import FinetuningModel, predict
 from bertcli.stages.finetune_session import FinetunePlan, Session
@@ -26,46 +29,88 @@ from bertcli.training.checkpoints import load_checkpoint, newest_checkpoint, sav
 from bertcli.training.loop import train
 from bertcli.training.metrics import Meter
 from bertcli.training.optimizers import adamw
-from bertcli.training.results import Result
+from bertcli.training.results import RESULT_NAME, Result
 from bertcli.training.run_directory import RunDirectory
 from bertcli.training.schedules import learning_rate
 from bertcli.training.signals import StopRequest, stop_on_signals
 
-RESULT_NAME = "result.json"
-
 
 @dataclass(frozen=True)
 class FinetuneReport:
-    """What a run found: the result on the dev split, and on test splits that have labels."""
+    """What a run found: the result on the dev split, and on test splits that have labels.
+
+    ``missed`` says in words which of the thresholds were not reached.
+    """
 
     directory: str
     result: Result
     test_results: tuple[Result, ...] = ()
+    missed: tuple[str, ...] = ()
 
 
 def finetune(requested: Finetune) -> FinetuneReport | FinetunePlan:
-    """Fine-tune with every seed; with ``dry_run`` only the plan.
-
-    Raises a ``UserError`` before any training, and ``ThresholdMissedError`` when everything is written.
-    """
+    """Fine-tune with every seed; with ``dry_run`` only the plan. Raises a ``UserError`` before any training."""
     run = RunDirectory(requested.run_dir())
     config = run.taken_up("finetune", requested) if requested.resume else requested
-    if not config.dry_run and not (config.resume and run.exists()):
-        atomic.check_output_dir(run.path, overwrite=config.overwrite, resumable=True)
+    if config.resume and run.exists():
+        _check_steps(run, config)
+    elif not config.dry_run:
+        atomic.check_output_dir(run.path, overwrite=config.overwrite, resumable=True, inputs=_inputs(config))
     session = Session.open(config)
     plan = session.plan()
     _tell(plan)
     if config.dry_run:
         return plan
-    if not run.begin(overwrite=config.overwrite, resume=config.resume):
+    if run.begin(overwrite=config.overwrite, resume=config.resume, inputs=_inputs(config)):
+        _take_up(run, session.config)
+    else:
         run.describe("finetune", requested, session.config, data=session.splits.sha256, plan=plan.dump())
     run.check_facts(data=session.splits.sha256)
     with stop_on_signals() as stop:
-        report = _every_seed(session, run, stop)
-    missed = results.missed(report.result.metrics, config.thresholds())
-    if missed:
-        raise ThresholdMissedError("; ".join(missed), hint=f"the run is complete in {run.path}")
-    return report
+        return _every_seed(session, run, stop)
+
+
+def _inputs(config: Finetune) -> list[str | Path]:
+    return [config.model, *config.data, *config.train, *config.dev, *config.test]
+
+
+def _runs(run: RunDirectory, config: Finetune) -> dict[int, RunDirectory]:
+    """The run of each seed: where there is one seed, the run itself."""
+    if config.seeds == 1:
+        return {config.seed: run}
+    seeds = range(config.seed, config.seed + config.seeds)
+    return {seed: RunDirectory(run.path / f"seed-{seed}") for seed in seeds}
+
+
+def _steps_of(run: RunDirectory) -> int | None:
+    """The steps that a run was given; None where it has epochs, or was not begun."""
+    steps: int | None = read_yaml(run.path / "config.yaml").values.get("steps") if run.exists() else None
+    return steps
+
+
+def _check_steps(run: RunDirectory, config: Finetune) -> None:
+    """Refuse other steps than those of a run that cannot go on to them. Raises ``ConfigError``."""
+    for one in _runs(run, config).values():
+        before = _steps_of(one)
+        if before is None or config.steps is None or before == config.steps:
+            continue
+        finished = (one.path / RESULT_NAME).is_file()
+        if config.steps < before or (finished and newest_checkpoint(one.checkpoints) is None):
+            how = "was finished after" if finished else "goes on to"
+            raise ConfigError(
+                f"the run {how} {before} steps{' and kept no checkpoint' if config.steps > before else ''}, "
+                f"now {config.steps} are asked for",
+                path=one.path,
+                hint="-o DIR or --overwrite starts a new run; with --keep 1 a run can go on after its last step",
+            )
+
+
+def _take_up(run: RunDirectory, config: Finetune) -> None:
+    """Let a run go on; one that was finished after fewer steps is finished no more."""
+    before = _steps_of(run)
+    if before is not None and config.steps is not None and before < config.steps:
+        (run.path / RESULT_NAME).unlink(missing_ok=True)
+        run.write_config("finetune", config)
 
 
 def _tell(plan: FinetunePlan) -> None:
@@ -86,34 +131,28 @@ def _every_seed(session: Session, run: RunDirectory, stop: StopRequest) -> Finet
     if not session.pooler_is_trained and not config.random_weights and session.task.reads_pooled:
         notice(f"the pooler of {config.model} was never trained: it starts fresh")
     if config.seeds == 1:
-        finished = _one_seed(session, run, config.seed, stop)
-        return _report(run, [finished])
-    all_finished = []
-    for seed in range(config.seed, config.seed + config.seeds):
-        inner = RunDirectory(run.path / f"seed-{seed}")
-        own = config.model_copy(update={"seed": seed, "seeds": 1, "output": inner.path})
-        if not inner.exists():
-            inner.path.mkdir(parents=True, exist_ok=True)
-            inner.describe("finetune", own, own, data=session.splits.sha256)
-        all_finished.append(_one_seed(replace(session, config=own), inner, seed, stop))
-    return _report(run, all_finished)
+        found = _one_seed(session, run, config.seed, stop)
+    else:
+        finished = [_inner_run(session, inner, seed, stop) for seed, inner in _runs(run, config).items()]
+        found = [_joined(list(of_split)) for of_split in zip(*finished, strict=True)]
+        results.write_results(run.path, found)
+    missed = results.missed(found[0].metrics, config.thresholds())
+    return FinetuneReport(str(run.path), found[0], tuple(found[1:]), tuple(missed))
 
 
-def _report(run: RunDirectory, finished: list[list[Result]]) -> FinetuneReport:
-    """Join the results of all seeds, write them, and say where they are."""
-    joined = [_joined(list(of_split)) for of_split in zip(*finished, strict=True)]
-    for result in joined:
-        atomic.write_json(run.path / _result_name(result, joined[0]), result.dump())
-    return FinetuneReport(str(run.path), joined[0], tuple(joined[1:]))
-
-
-def _result_name(result: Result, main: Result) -> str:
-    return RESULT_NAME if result is main else f"result-{result.split}.json"
+def _inner_run(session: Session, run: RunDirectory, seed: int, stop: StopRequest) -> list[Result]:
+    """One of several seeds, as a run of its own whose ``config.yaml`` repeats it."""
+    own = session.config.model_copy(update={"seed": seed, "seeds": 1, "output": run.path})
+    if run.exists():
+        _take_up(run, own)
+    else:
+        run.path.mkdir(parents=True, exist_ok=True)
+        run.describe("finetune", own, own, data=session.splits.sha256)
+    return _one_seed(replace(session, config=own), run, seed, stop)
 
 
 def _joined(of_split: list[Result]) -> Result:
-    if len(of_split) == 1:
-        return of_split[0]
+    """The result over all seeds on one split."""
     first = of_split[0]
     facts = {
         name: getattr(first, name)
@@ -142,10 +181,11 @@ def _joined(of_split: list[Result]) -> Result:
 
 def _one_seed(session: Session, run: RunDirectory, seed: int, stop: StopRequest) -> list[Result]:
     """Train, write the model and the predictions, and score them: the result on dev, then on labelled test splits."""
-    finished = _finished(run)
+    finished = results.read_results(run.path, [group[0].split for group in _groups(session.splits)])
     if finished:
         notice(f"{run.path} is finished already")
         return finished
+    (run.path / RESULT_NAME).unlink(missing_ok=True)  # of a run that lacks another result
     trained = _train(session, run, seed, stop)
     accelerator = session.accelerator
     parts = ["encoder", *(["pooler"] if session.task.reads_pooled else []), session.task.head]
@@ -166,21 +206,11 @@ def _one_seed(session: Session, run: RunDirectory, seed: int, stop: StopRequest)
         "elapsed_seconds": trained.elapsed_seconds,
     }
     scored = [_scored(session, group, predictions, seed, facts) for group in _groups(session.splits)]
-    for result in scored:
-        atomic.write_json(run.path / _result_name(result, scored[0]), result.dump())
+    results.write_results(run.path, scored)
     if session.config.keep == 0:
         shutil.rmtree(run.checkpoints, ignore_errors=True)
     accelerator.free_memory()  # it holds on to every model it has prepared
     return scored
-
-
-def _finished(run: RunDirectory) -> list[Result]:
-    """The results of a run that is complete; none where it is not."""
-    main = run.path / RESULT_NAME
-    if not main.is_file():
-        return []
-    files = [main, *sorted(run.path.glob("result-*.json"))]
-    return [Result(**json.loads(file.read_text("utf-8"))) for file in files]
 
 
 def _what_matters(config: Finetune) -> dict[str, Any]:
@@ -243,10 +273,10 @@ def _train(session: Session, run: RunDirectory, seed: int, stop: StopRequest) ->
         world_size=accelerator.num_processes,
         start=state.cursor,
     )
-    meter = Meter(check_every_step=accelerator.device.type == "cpu")
+    meter = Meter(weights=model.weights, check_every_step=accelerator.device.type == "cpu")
     before, started_at = state.elapsed_seconds, time.monotonic()
     status = ""
-    with progress("fine-tuning", steps, "steps") as bar:
+    with progress("fine-tuning", steps, "steps") as bar, closing(batches):
         for result in train(
             wrapped,
             optimizer,
@@ -262,19 +292,22 @@ def _train(session: Session, run: RunDirectory, seed: int, stop: StopRequest) ->
             state.tokens_seen += result.tokens
             state.elapsed_seconds = before + time.monotonic() - started_at
             meter.add(result)
+            stopped = bool(stop)  # asked once: a signal that comes now is for the next step
             finished = result.step == steps
-            if result.step % config.log_every == 0 or finished or stop:
-                line = meter.read()
+            evaluating = result.step % eval_every == 0 and not stopped
+            saving = (result.step % save_every == 0 and not finished) or stopped
+            if result.step % config.log_every == 0 or finished or evaluating or saving:
+                line = meter.read()  # and with it make sure that what is evaluated and saved is finite
                 run.log({"step": state.step, "epoch": result.epoch, "tokens_seen": state.tokens_seen, **line})
                 status = f"loss {line['train/loss']:.3f}  {line['speed/sequences_per_second']:,.0f} examples/s"
             bar.update(result.step, status)
             paused_at = time.monotonic()
-            if result.step % eval_every == 0 and not stop:
+            if evaluating:
                 run.log({"step": state.step, "tokens_seen": state.tokens_seen, **_evaluated(session, model)})
-            if (result.step % save_every == 0 and not finished) or stop:
+            if saving:
                 save_checkpoint(run.checkpoints, state.step, model, optimizer, state.dump(), keep=max(1, config.keep))
             meter.pause(time.monotonic() - paused_at)
-            if stop:
+            if stopped:
                 assert stop.signal_number is not None
                 raise InterruptedRunError(
                     f"interrupted after step {state.step} of {steps}; the checkpoint is saved",

@@ -199,19 +199,24 @@ def _model_directory(model: str) -> Path:
 
 def _read(config: Finetune, found: FoundTask, task: Task) -> Splits:
     names = found.preset.files if found.preset else {}
+    seed = _split_seed(config)
     if config.data or config.train:
         files = find_files(
             data=config.data,
             given={"train": config.train, "dev": config.dev, "test": config.test},
             names=names,
         )
-        return read_splits(task, files, limit=config.limit, seed=config.seed)
+        return read_splits(task, files, limit=config.limit, seed=seed)
     if found.preset is None:
         raise ConfigError(
             f"{config.task} needs data", hint="give a folder by --data DIR, or files by --train and --dev"
         )
     notice(f"no --data: taking {found.preset.hub.dataset} ({found.preset.hub.config}) from the Hub")
-    return load_hub_splits(task, found.preset.hub, names, limit=config.limit, seed=config.seed)
+    return load_hub_splits(task, found.preset.hub, names, limit=config.limit, seed=seed)
+
+
+def _split_seed(config: Finetune) -> int:
+    return config.seed if config.split_seed is None else config.split_seed
 
 
 def _check_fits(model_config: Any, config: Finetune, tokenizer: Tokenizer) -> bool:
@@ -236,7 +241,7 @@ def _resolved(
 ) -> Finetune:
     """Every default that depends on something, settled."""
     small = model_config.hidden_size <= SMALL_WIDTH
-    update: dict[str, Any] = {"device": device.type, "precision": precision}
+    update: dict[str, Any] = {"device": device.type, "precision": precision, "split_seed": _split_seed(config)}
     if config.learning_rate is None:
         update["learning_rate"] = LEARNING_RATE_SMALL_MODEL if small else LEARNING_RATE
     if config.epochs is None and config.steps is None:

@@ -91,7 +91,7 @@ class AuditReport:
 def build_masks(config: MaskBuild) -> MaskReport:
     """Text to a data directory. Raises a ``UserError`` before any work where the input cannot be used."""
     started_at = time.monotonic()
-    check_output_dir(config.output, overwrite=config.overwrite)
+    check_output_dir(config.output, overwrite=config.overwrite, inputs=(*config.corpus, config.vocab))
     objectives = make_objectives(config.objectives.chosen())
     if objectives and not config.static:
         raise ConfigError(
@@ -116,7 +116,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
                 limit=config.limit,
             )
             counts = write_token_stores(stores, documents, tokenizer, held_out=config.held_out, progress=bar)
-        _tell_counts(counts)
+        _tell_counts(counts, config.held_out)
         rows = used = None
         if config.static:
             rows, used = _write_static(directory, stores, config, objectives, kind, tokenizer)
@@ -137,7 +137,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
             kind="data",
             command="mask build",
             config=config.dump(),
-            fingerprint=fingerprints.of_value(facts | {"objectives": config.objectives.dump()}),
+            fingerprint=_fingerprint(directory, facts),
             **facts,
         )
     train, held_out = counts.splits["train"], counts.splits["heldout"]
@@ -156,12 +156,20 @@ def build_masks(config: MaskBuild) -> MaskReport:
     )
 
 
-def _tell_counts(counts: StoreCounts) -> None:
+def _fingerprint(directory: Path, facts: dict[str, Any]) -> str:
+    """Of the rows themselves and of what they are read with."""
+    rows = [fingerprints.of_file(file) for split in SPLITS for file in sorted((directory / split).glob("*.arrow"))]
+    return fingerprints.of_value([rows, facts["vocabulary"], facts["seed"]])
+
+
+def _tell_counts(counts: StoreCounts, held_out_share: float) -> None:
     train, held_out = counts.splits["train"]["documents"], counts.splits["heldout"]["documents"]
+    if not train and held_out:
+        raise InputFileError(f"all {held_out:,} documents are held out", hint="hold fewer out with --held-out")
     if not train:
         raise InputFileError("no document of the corpus has any text", hint="look at the corpus, or at --text-column")
     if not held_out:
-        why = f"below {SMALLEST_CORPUS} documents" if train < SMALLEST_CORPUS else "as asked"
+        why = "as asked" if not held_out_share else f"below {SMALLEST_CORPUS} documents, or all of one text"
         notice(f"no document is held out ({why}), so there will be no evaluation")
     if counts.unknown_rate > 0.01:
         notice(f"{counts.unknown_rate:.1%} of the pieces are [UNK]: does the vocabulary fit this text?")
@@ -196,7 +204,8 @@ def _write_static(
         copies = config.duplicates if split == "train" else 1
         if store.documents < 2 and "random" in relations_of(chosen):
             copies = 0
-            notice("one document is held out, too few for pairs from two: there will be no evaluation")
+            if store.documents:
+                notice(f"one document in {split}, too few for pairs from two: the split stays empty")
         with progress(f"writing {split}", None, "rows") as bar:
             written = write_static_rows(
                 directory / split,

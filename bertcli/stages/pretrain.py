@@ -7,6 +7,7 @@ import statistics
 import time
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,6 @@ from bertcli.training.signals import StopRequest, stop_on_signals
 
 TIMED_STEPS = (5, 20)
 """``--minutes`` times the steps between these two."""
-EVALUATIONS_IN_A_RUN = 11
-"""Before the first step, at every tenth, and at the end."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +81,16 @@ def pretrain(requested: Pretrain) -> PretrainReport | PretrainPlan:
     session = Session.open(config)
     if config.dry_run:
         return session.plan()
-    resuming = run.begin(overwrite=config.overwrite, resume=requested.resume)
+    inputs: list[str | Path] = [config.data, *([config.init] if config.init else [])]
+    resuming = run.begin(overwrite=config.overwrite, resume=requested.resume, inputs=inputs)
     if config.minutes is not None:
         session = session.with_steps(_steps_in(session, config.minutes, started_at))
-    if not resuming:
-        run.describe(
-            "pretrain", requested, session.config, data=session.opened.data.fingerprint, plan=asdict(session.plan())
-        )
-    run.check_facts(data=session.opened.data.fingerprint)
+    facts = {"data": session.opened.data.fingerprint}
+    if resuming:
+        run.check_facts(**facts)
+        run.write_config("pretrain", session.config)
+    else:
+        run.describe("pretrain", requested, session.config, **facts, plan=asdict(session.plan()))
     deadline = started_at + config.minutes * 60 if config.minutes is not None else None
     with stop_on_signals() as stop:
         return _run(session, run, stop, deadline, started_at)
@@ -103,7 +104,7 @@ def _steps_in(session: Session, minutes: float, started_at: float) -> int:
     optimizer = adamw(model, **_moments(config))
     batches = session.batches(Cursor())
     ends = [time.monotonic()]
-    with closing(batches):
+    with closing(batches), session.accelerator.autocast():
         for result in train(
             model,
             optimizer,
@@ -123,10 +124,13 @@ def _steps_in(session: Session, minutes: float, started_at: float) -> int:
     evaluation = session.evaluation()
     evaluation_started_at = time.monotonic()
     if evaluation:
-        evaluate(model, evaluation, accelerator=session.accelerator)
-    evaluating = EVALUATIONS_IN_A_RUN * (time.monotonic() - evaluation_started_at)
-    left = minutes * 60 - (time.monotonic() - started_at) - evaluating
-    steps = max(1, int(0.98 * left / per_step))
+        with session.accelerator.autocast():
+            evaluate(model, evaluation, accelerator=session.accelerator)
+    per_evaluation = time.monotonic() - evaluation_started_at
+    left = minutes * 60 - (time.monotonic() - started_at)
+    # Before the first step, at the end, and in between as asked, else at every tenth.
+    between = int(left / per_step / config.eval_every) if config.eval_every else 9
+    steps = max(1, int(0.98 * (left - (2 + between) * per_evaluation) / per_step))
     notice(f"{per_step:.3f} s a step: {steps:,} steps in {minutes:g} minutes")
     return steps
 
@@ -162,7 +166,7 @@ def _run(
         before = evaluated()
         run.log({"step": 0, "tokens_seen": 0, **before})
         _refuse_untrained_start(config, model, before, session)
-    meter = Meter(check_every_step=accelerator.device.type == "cpu")
+    meter = Meter(weights=model.weights, check_every_step=accelerator.device.type == "cpu")
     last_metrics: dict[str, float] = {}
     speeds: list[float] = []
 
@@ -176,12 +180,12 @@ def _run(
             run.log({"step": state.step, "tokens_seen": state.tokens_seen, **last_metrics})
 
     rate = learning_rate(config.schedule.shape, peak=config.learning_rate, steps=config.steps, **_shape(config))
-    with progress("pretraining", config.steps, "steps") as bar:
+    with progress("pretraining", config.steps, "steps") as bar, closing(session.batches(state.cursor)) as batches:
         for result in train(
             wrapped,
             optimizer,
             rate,
-            session.batches(state.cursor),
+            batches,
             accelerator=accelerator,
             weights=model.weights,
             start_step=state.step,
@@ -191,13 +195,14 @@ def _run(
             _advance(state, result)
             meter.add(result)
             finished = result.step == config.steps or (deadline is not None and time.monotonic() > deadline)
-            if result.step % config.log_every == 0 or finished or stop:
-                read_meter()
+            saving = result.step % config.save_every == 0 or finished or stop
+            if result.step % config.log_every == 0 or saving:
+                read_meter()  # and with it make sure that what is saved is finite
             bar.update(result.step, _status(last_metrics))
             paused_at = time.monotonic()
             if result.step % config.eval_every == 0 and not finished and not stop:
                 run.log({"step": state.step, "tokens_seen": state.tokens_seen, **evaluated()})
-            if result.step % config.save_every == 0 or finished or stop:
+            if saving:
                 save()
             meter.pause(time.monotonic() - paused_at)
             if stop:
@@ -274,7 +279,8 @@ def _evaluation_metrics(model: torch.nn.Module, batches: list[Batch], session: S
             metrics[f"eval/accuracy_{name}"] = result.accuracy
         if name == "mlm":
             metrics["eval/perplexity"] = math.exp(min(result.loss, 100.0))
-            characters = sum(_characters(batch["labels"], session.piece_lengths()) for batch in batches)
+            lengths = session.tokenizer.piece_lengths
+            characters = sum(_characters(batch["labels"], lengths) for batch in batches)
             metrics["eval/bits_per_masked_character"] = result.loss * result.count / math.log(2) / max(1, characters)
     return metrics
 

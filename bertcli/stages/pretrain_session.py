@@ -7,10 +7,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
 
 from bertcli.config.pretrain import Pretrain
 from bertcli.contracts.architecture import ARCHITECTURES, find_size
@@ -146,11 +144,6 @@ class Session:
             rank=self.accelerator.process_index,
             world_size=self.accelerator.num_processes,
         )
-
-    def piece_lengths(self) -> NDArray[np.int64]:
-        """Characters of each piece, (vocab,), without the mark of a continuation."""
-        pieces = self.tokenizer.pieces(range(self.tokenizer.vocabulary.size))
-        return np.array([len(piece.removeprefix("##")) for piece in pieces], dtype=np.int64)
 
     def evaluation(self) -> list[Batch]:
         """The fixed evaluation batches; none where no document is held out."""

@@ -54,7 +54,7 @@ class _Counts:
 def build_vocabulary(config: VocabBuild) -> VocabularyReport:
     """A corpus to a vocabulary directory. Raises a ``UserError`` before any work where either cannot be used."""
     started_at = time.monotonic()
-    check_output_dir(config.output, overwrite=config.overwrite)
+    check_output_dir(config.output, overwrite=config.overwrite, inputs=config.corpus)
     files = corpus.find_files(config.corpus)
     with new_directory(config.output, overwrite=config.overwrite) as directory:
         counts = _Counts()

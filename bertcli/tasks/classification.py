@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -21,16 +20,15 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
 from bertcli.contracts.loss import Loss, cross_entropy
-from bertcli.contracts.task import Encoding, Examples, Features, Prediction, Table
+from bertcli.contracts.task import Encoding, Examples, Features, Prediction
 from bertcli.core.settings import Settings
-from bertcli.errors import InputFileError
+from bertcli.errors import ConfigError, InputFileError
 from bertcli.tasks import _text_tables
 
 if TYPE_CHECKING:
     import torch
 
-    from bertcli.contracts.batch import Batch, Columns
-    from bertcli.contracts.encoder import Encoded
+    from bertcli.contracts.batch import Batch
 
 __all__ = ["Classification"]
 
@@ -54,7 +52,7 @@ class ClassificationSettings(_text_tables.TextTableSettings):
     labels: Annotated[dict[str, str] | None, BeforeValidator(_labels)] = None
     """Labels in the order of their ids, as files write them, with their names; none: those of the training split."""
     metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = ("accuracy", "macro_f1")
-    """What is reported; the first is the one by which runs are compared. F1 is that of the last label."""
+    """What is reported; the first is the one by which runs are compared. f1 is that of the second of two labels."""
 
     @model_validator(mode="after")
     def _labels_are_distinct(self) -> Self:
@@ -66,26 +64,13 @@ class ClassificationSettings(_text_tables.TextTableSettings):
 
 
 @dataclass(frozen=True)
-class Classification:
+class Classification(_text_tables.TextTableTask):
     """One label per example. ``labels`` maps what files write to the class's name, in the order of the ids."""
 
     settings: ClassificationSettings
     labels: dict[str, str] | None = None
 
     Settings: ClassVar[type[Settings]] = ClassificationSettings
-    head: ClassVar[str] = "classification"
-    reads_pooled: ClassVar[bool] = True
-    per_token: ClassVar[bool] = False
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """The metrics that ``score`` gives."""
-        return self.settings.metrics
-
-    @property
-    def primary(self) -> str:
-        """The first of the metrics."""
-        return self.settings.metrics[0]
 
     @property
     def names(self) -> list[str]:
@@ -98,18 +83,17 @@ class Classification:
         """One logit per class."""
         return len(self.names)
 
-    def read(self, path: Path) -> Table:
-        """The rows of a table file."""
-        return _text_tables.read(self.settings, path)
-
-    def select(self, tables: Sequence[Table], split: str, *, labelled: bool) -> Examples:
-        """Text, pair and label of every row."""
-        return _text_tables.select(self.settings, tables, split, labelled=labelled)
-
     def fit(self, train: Examples) -> Self:
         """The labels of the settings, else those of the training split, sorted; integers as numbers."""
-        if self.settings.labels is not None:
-            return replace(self, labels=dict(self.settings.labels))
+        labels = self.settings.labels or self._labels_of(train)
+        if "f1" in self.metrics and len(labels) != 2:
+            raise ConfigError(
+                f"the metric f1 is that of one of two labels, and here are {len(labels)}",
+                hint="macro_f1 is the mean over all labels: --set task_settings.metrics=[macro_f1]",
+            )
+        return replace(self, labels=dict(labels))
+
+    def _labels_of(self, train: Examples) -> dict[str, str]:
         found = sorted(set(train.columns["label"]), key=_label_order)
         if len(found) < 2:
             raise InputFileError(
@@ -117,11 +101,7 @@ class Classification:
                 path=train.paths[0],
                 hint="a classifier needs two labels at least; is this the right --label-column?",
             )
-        return replace(self, labels={label: label for label in found})
-
-    def keys(self, examples: Examples) -> list[str]:
-        """The texts."""
-        return _text_tables.keys(examples)
+        return {label: label for label in found}
 
     def encode(self, examples: Examples, tokenizer: Encoding, max_length: int) -> Features:
         """``labels`` (items,) are class ids."""
@@ -156,15 +136,6 @@ class Classification:
             "label2id": {name: number for number, name in enumerate(self.names)},
             "problem_type": "single_label_classification",
         }
-
-    def count(self, columns: Columns) -> int:
-        """Every example is a target."""
-        return len(columns["input_ids"])
-
-    def logits(self, head: Any, encoded: Encoded) -> torch.Tensor:
-        """(sequences, hidden) → (sequences, classes)."""
-        logits: torch.Tensor = head(encoded.pooled)
-        return logits
 
     def loss(self, logits: torch.Tensor, batch: Batch) -> Loss:
         """Cross-entropy, summed."""

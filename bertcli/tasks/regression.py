@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from bertcli.contracts.loss import Loss
-from bertcli.contracts.task import Encoding, Examples, Features, Prediction, Table
+from bertcli.contracts.task import Encoding, Examples, Features, Prediction
 from bertcli.core.settings import Settings
 from bertcli.errors import InputFileError
 from bertcli.tasks import _text_tables
@@ -30,8 +29,7 @@ from bertcli.tasks import _text_tables
 if TYPE_CHECKING:
     import torch
 
-    from bertcli.contracts.batch import Batch, Columns
-    from bertcli.contracts.encoder import Encoded
+    from bertcli.contracts.batch import Batch
 
 __all__ = ["Regression"]
 
@@ -48,46 +46,21 @@ class RegressionSettings(_text_tables.TextTableSettings):
 
 
 @dataclass(frozen=True)
-class Regression:
+class Regression(_text_tables.TextTableTask):
     """One number per example."""
 
     settings: RegressionSettings
 
     Settings: ClassVar[type[Settings]] = RegressionSettings
-    head: ClassVar[str] = "classification"
-    reads_pooled: ClassVar[bool] = True
-    per_token: ClassVar[bool] = False
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """The metrics that ``score`` gives."""
-        return self.settings.metrics
-
-    @property
-    def primary(self) -> str:
-        """The first of the metrics."""
-        return self.settings.metrics[0]
 
     @property
     def outputs(self) -> int:
         """One number."""
         return 1
 
-    def read(self, path: Path) -> Table:
-        """The rows of a table file."""
-        return _text_tables.read(self.settings, path)
-
-    def select(self, tables: Sequence[Table], split: str, *, labelled: bool) -> Examples:
-        """Text, pair and number of every row."""
-        return _text_tables.select(self.settings, tables, split, labelled=labelled)
-
     def fit(self, train: Examples) -> Self:
         """Nothing is learned from the training split."""
         return self
-
-    def keys(self, examples: Examples) -> list[str]:
-        """The texts."""
-        return _text_tables.keys(examples)
 
     def encode(self, examples: Examples, tokenizer: Encoding, max_length: int) -> Features:
         """``labels`` (items,) are numbers."""
@@ -112,15 +85,6 @@ class Regression:
     def model_facts(self) -> dict[str, Any]:
         """That the output is a number."""
         return {"problem_type": "regression"}
-
-    def count(self, columns: Columns) -> int:
-        """Every example is a target."""
-        return len(columns["input_ids"])
-
-    def logits(self, head: Any, encoded: Encoded) -> torch.Tensor:
-        """(sequences, hidden) → (sequences, 1)."""
-        logits: torch.Tensor = head(encoded.pooled)
-        return logits
 
     def loss(self, logits: torch.Tensor, batch: Batch) -> Loss:
         """Squared error, summed."""
@@ -151,10 +115,6 @@ class Regression:
             "mse": lambda: float(np.square(gold - pred).mean()),
         }
         return {name: measures[name]() for name in self.metrics}
-
-    def doubts(self, predictions: Sequence[Prediction]) -> list[str]:
-        """Nothing that numbers alone would show."""
-        return []
 
     def official(self, predictions: Sequence[Prediction]) -> Iterator[str]:
         """GLUE's form."""

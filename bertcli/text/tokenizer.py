@@ -103,6 +103,14 @@ class Tokenizer:
         """(vocab,) True for ``##`` pieces, which never begin a word. All False for BPE, where a piece does not tell."""
         return np.array([self.is_wordpiece and piece.startswith(CONTINUATION) for piece in self._pieces])
 
+    @cached_property
+    def piece_lengths(self) -> NDArray[np.int64]:
+        """Characters of each piece, (vocab,), without the mark of a continuation or of a word's end."""
+        texts = (piece.removesuffix(WORD_END) for piece in self.pieces(range(self.vocabulary.size)))
+        if self.is_wordpiece:
+            texts = (text.removeprefix(CONTINUATION) for text in texts)
+        return np.fromiter(map(len, texts), dtype=np.int64, count=self.vocabulary.size)
+
     def word_starts(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
         """(seq,) whether each piece of a text begins a word."""
         if self.is_wordpiece or not self._ends_words:

@@ -57,7 +57,7 @@ def newest_checkpoint(root: Path) -> Checkpoint | None:
         try:
             record = json.loads((directory / _STATE).read_text("utf-8"))
             whole = all(fingerprints.of_file(directory / name) == sum_ for name, sum_ in record["sha256"].items())
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             whole = False
         if whole:
             return Checkpoint(directory, record["step"], record["state"])

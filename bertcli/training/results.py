@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from bertcli.core import atomic
+from bertcli.errors import DataError
+
 SCHEMA = 1
+
+RESULT_NAME = "result.json"
+"""The main result. A run is finished when it is there: it is written last."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,33 @@ def combine(per_seed: Mapping[int, dict[str, float]], primary: str, **facts: Any
         ci95=confidence_interval(values),
         **facts,
     )
+
+
+def write_results(directory: Path, results: Sequence[Result]) -> None:
+    """``result.json`` for the first, ``result-SPLIT.json`` for the others."""
+    for result in results[1:]:
+        atomic.write_json(directory / f"result-{result.split}.json", result.dump())
+    atomic.write_json(directory / RESULT_NAME, results[0].dump())
+
+
+def read_results(directory: Path, splits: Sequence[str]) -> list[Result]:
+    """The results on these splits, the main one first; none unless all of them are there. Raises ``DataError``."""
+    files = [directory / RESULT_NAME, *(directory / f"result-{split}.json" for split in splits[1:])]
+    if not all(file.is_file() for file in files):
+        return []
+    found = [_read_result(file) for file in files]
+    return found if [result.split for result in found] == list(splits) else []
+
+
+def _read_result(path: Path) -> Result:
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        if values["schema"] == SCHEMA:
+            return Result(**values)
+        found = f"a result of schema {values['schema']}, expected {SCHEMA}"
+    except (ValueError, KeyError, TypeError):
+        found = "not a result that bertcli has written"
+    raise DataError(found, path=path, hint="--overwrite or -o DIR starts a new run")
 
 
 def confidence_interval(values: Sequence[float]) -> list[float] | None:

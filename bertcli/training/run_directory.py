@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,10 @@ from bertcli.errors import ConfigError, DataError
 SettingsType = TypeVar("SettingsType", bound=Settings)
 
 # What may differ between a run and its resume: where it runs, how it is fed, how it talks, and more of the same.
-_MAY_DIFFER = frozenset({"device", "workers", "resume", "overwrite", "output", "keep", "save_every", "eval_every"})
+_WHERE_AND_HOW = ("device", "workers", "output", "resume", "overwrite", "dry_run", "text", "fail_under")
+_INTERVALS = ("keep", "save_every", "eval_every", "log_every")
+_MAY_DIFFER = frozenset((*_WHERE_AND_HOW, *_INTERVALS))
+
 
 
 class RunDirectory:
@@ -43,17 +47,19 @@ class RunDirectory:
         return resolved.model_copy(update={name: getattr(requested, name) for name in given})
 
     def exists(self) -> bool:
-        """Whether a run was begun here."""
-        return (self.path / MANIFEST_NAME).is_file()
+        """Whether a run was begun here, far enough to be taken up."""
+        return (self.path / MANIFEST_NAME).is_file() and (self.path / "config.yaml").is_file()
 
-    def begin(self, *, overwrite: bool, resume: bool) -> bool:
+    def begin(self, *, overwrite: bool, resume: bool, inputs: Iterable[str | Path] = ()) -> bool:
         """Make the directory, or take up the run that is there; returns whether one is taken up.
 
         Raises ``OutputError`` where something is in the way.
         """
         if resume and self.exists():
             return True
-        atomic.check_output_dir(self.path, overwrite=overwrite, resumable=True)
+        # A run that was killed while it described itself has nothing to resume: it is begun anew.
+        overwrite = overwrite or (resume and (self.path / MANIFEST_NAME).is_file())
+        atomic.check_output_dir(self.path, overwrite=overwrite, resumable=True, inputs=inputs)
         if overwrite:
             shutil.rmtree(self.path, ignore_errors=True)
         self.path.mkdir(parents=True, exist_ok=True)
@@ -63,24 +69,29 @@ class RunDirectory:
         """Refuse to go on with other inputs than the run began with. Raises ``DataError``."""
         manifest = read_manifest(self.path, kind="run", made_by="bertcli")
         for name, value in facts.items():
-            if manifest[name] != value:
+            before = str(manifest.get(name))
+            if before != value:
                 raise DataError(
-                    f"the {name} have changed since this run began ({manifest[name][:8]} then, {value[:8]} now)",
+                    f"the {name} have changed since this run began ({before[:8]} then, {value[:8]} now)",
                     path=self.path,
                     hint="--overwrite or -o DIR starts a new run",
                 )
 
     def describe(self, command: str, requested: Settings, resolved: Settings, **facts: Any) -> None:
-        """Write ``config.yaml``, ``environment.json`` and, last, the manifest."""
+        """Write the manifest, ``environment.json`` and, last, ``config.yaml``: with it the run can be taken up."""
+        write_manifest(self.path, kind="run", command=command, config=requested.dump(), **facts)
+        atomic.write_json(self.path / "environment.json", environment())
+        self.write_config(command, resolved)
+
+    def write_config(self, command: str, resolved: Settings) -> None:
+        """Write ``config.yaml``; written again when a resume goes on for longer."""
         first_line = f"# Repeats this run: bertcli {command} config.yaml -o DIR\n"
         atomic.write_text(self.path / "config.yaml", first_line + write_yaml(_repeatable(resolved)))
-        atomic.write_json(self.path / "environment.json", environment())
-        write_manifest(self.path, kind="run", command=command, config=requested.dump(), **facts)
 
     def log(self, metrics: dict[str, Any]) -> None:
         """Append a line to ``metrics.jsonl``."""
         with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(metrics) + "\n")
+            file.write(json.dumps(metrics, allow_nan=False) + "\n")
 
     def forget_after(self, step: int) -> None:
         """Drop the metrics of steps that a resume will do again, and a line that a crash cut short."""

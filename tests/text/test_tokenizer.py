@@ -258,3 +258,15 @@ def test_files_that_contradict_each_other_about_casing_are_refused(tmp_path: Pat
         f"{tmp_path}: tokenizer_config.json says do_lower_case false, tokenizer.json does lower-case",
         "remove tokenizer.json, or correct tokenizer_config.json",
     )
+
+
+def test_piece_lengths_count_characters_without_marks(tmp_path):
+    from bertcli.text.bpe import learn_bpe
+    from bertcli.text.tokenizer import bpe_tokenizer, wordpiece_tokenizer
+
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##bc", "##", "word"]
+    assert wordpiece_tokenizer(pieces, lowercase=True).piece_lengths[5:].tolist() == [1, 2, 0, 4]
+    learned = learn_bpe({"lower": 9, "low": 9}, size=30)
+    tokenizer = bpe_tokenizer(learned.pieces, learned.merges, lowercase=True)
+    lengths = dict(zip(tokenizer.pieces(range(tokenizer.vocabulary.size)), tokenizer.piece_lengths, strict=True))
+    assert lengths["low</w>"] == 3

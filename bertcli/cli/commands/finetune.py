@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bertcli.cli import console
 from bertcli.cli.options import command_app, configured_command
 from bertcli.config.finetune import Finetune
+from bertcli.errors import ThresholdMissedError
 
 if TYPE_CHECKING:
     from bertcli.stages.finetune import FinetuneReport
@@ -27,10 +28,10 @@ def body(config: Finetune, as_json: bool) -> None:
     report = finetune(config)
     if isinstance(report, FinetunePlan):
         console.show_json(report.dump()) if as_json else _show_plan(report)
-    elif as_json:
-        console.show_json(report.result.dump())
-    else:
-        _show_report(report)
+        return
+    console.show_json(report.result.dump()) if as_json else _show_report(report)
+    if report.missed:
+        raise ThresholdMissedError("; ".join(report.missed), hint=f"the run is complete in {report.directory}")
 
 
 def _show_plan(plan: FinetunePlan) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 
 from bertcli.cli import console
@@ -86,7 +85,7 @@ def audit(config: MaskAudit, as_json: bool) -> None:
 
 
 def _row(check: Check) -> tuple[str, str, str, str, str]:
-    if math.isinf(check.low):  # only reported
+    if check.low is None or check.high is None or check.expected is None:  # only reported
         return check.name, _figure(check.observed), "", "", ""
     bounds = "" if check.low == check.high else f"{_figure(check.low)} … {_figure(check.high)}"
     return check.name, _figure(check.observed), _figure(check.expected), bounds, "ok" if check.ok else "WRONG"
