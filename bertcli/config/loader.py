@@ -102,7 +102,7 @@ def _put(values: dict[str, Any], key: KeyPath, value: Any) -> None:
             inner = names_to_mapping(inner)
         elif isinstance(inner, str):
             inner = {inner: {}}
-        elif inner is None:
+        elif inner is None or inner is True:
             inner = {}
         elif not isinstance(inner, dict):
             return  # a value stands where a section belongs: the model will say so, and where

@@ -52,7 +52,7 @@ def finetune(requested: Finetune) -> FinetuneReport | FinetunePlan:
     """Fine-tune with every seed; with ``dry_run`` only the plan. Raises a ``UserError`` before any training."""
     run = RunDirectory(requested.run_dir())
     config = run.taken_up("finetune", requested) if requested.resume else requested
-    if config.resume and run.exists():
+    if config.resume:
         _check_steps(run, config)
     elif not config.dry_run:
         atomic.check_output_dir(run.path, overwrite=config.overwrite, resumable=True, inputs=_inputs(config))
@@ -62,10 +62,10 @@ def finetune(requested: Finetune) -> FinetuneReport | FinetunePlan:
     if config.dry_run:
         return plan
     if run.begin(overwrite=config.overwrite, resume=config.resume, inputs=_inputs(config)):
+        run.check_facts(data=session.splits.sha256)
         _take_up(run, session.config)
     else:
         run.describe("finetune", requested, session.config, data=session.splits.sha256, plan=plan.dump())
-    run.check_facts(data=session.splits.sha256)
     with stop_on_signals() as stop:
         return _every_seed(session, run, stop)
 
@@ -94,15 +94,17 @@ def _check_steps(run: RunDirectory, config: Finetune) -> None:
         before = _steps_of(one)
         if before is None or config.steps is None or before == config.steps:
             continue
-        finished = (one.path / RESULT_NAME).is_file()
-        if config.steps < before or (finished and newest_checkpoint(one.checkpoints) is None):
-            how = "was finished after" if finished else "goes on to"
-            raise ConfigError(
-                f"the run {how} {before} steps{' and kept no checkpoint' if config.steps > before else ''}, "
-                f"now {config.steps} are asked for",
-                path=one.path,
-                hint="-o DIR or --overwrite starts a new run; with --keep 1 a run can go on after its last step",
-            )
+        if config.steps < before:
+            stands = f"the run goes on to {before} steps"
+        elif (one.path / RESULT_NAME).is_file() and newest_checkpoint(one.checkpoints) is None:
+            stands = f"the run was finished after {before} steps and kept no checkpoint"
+        else:
+            continue
+        raise ConfigError(
+            f"{stands}, now {config.steps} are asked for",
+            path=one.path,
+            hint="-o DIR or --overwrite starts a new run; a run with --keep 1 can go on after its last step",
+        )
 
 
 def _take_up(run: RunDirectory, config: Finetune) -> None:

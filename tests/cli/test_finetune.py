@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,10 +159,10 @@ def test_a_run_learns_and_leaves_everything_that_is_promised(
     assert official[0] == "index\tprediction"
     assert [line.split("\t")[0] for line in official[1:]] == ["0", "1", "2", "3", "4"]
     assert {line.split("\t")[1] for line in official[1:]} <= {"0", "1"}
-    # 8 epochs of 6 steps: a line for each epoch's evaluation and for every tenth step and the last.
+    # 8 epochs of 6 steps: a line for each epoch's evaluation; losses before those, at every tenth step and the last.
     metrics = read_lines(directory / "metrics.jsonl")
     assert [line["step"] for line in metrics if "eval/accuracy" in line] == [6, 12, 18, 24, 30, 36, 42, 48]
-    assert [line["step"] for line in metrics if "train/loss" in line] == [10, 20, 30, 40, 48]
+    assert [line["step"] for line in metrics if "train/loss" in line] == [6, 10, 12, 18, 20, 24, 30, 36, 40, 42, 48]
 
 
 def transformers_outputs(directory: Path, texts: list[str], labels: torch.Tensor) -> Any:
@@ -284,6 +285,134 @@ def test_resume_without_a_run_is_a_fresh_start(finetune: Finetune, sst2: Path) -
     assert finetune("--task", "sst2", "--data", sst2, "--steps", "1", "--resume") == 0
 
 
+def test_a_finished_run_goes_on_for_longer_from_a_checkpoint_that_it_kept(
+    finetune: Finetune, sst2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--task", "sst2", "--data", sst2, "--keep", "1", "-o", tmp_path / "run")
+    assert finetune(*arguments, "--steps", "3") == 0
+    tokens_seen = read_json(tmp_path / "run" / "result.json")["tokens_seen"]
+    assert finetune(*arguments, "--steps", "5", "--resume") == 0
+    assert "continuing after step 3" in error_of(capsys)
+    assert read_json(tmp_path / "run" / "result.json")["tokens_seen"] > tokens_seen
+    assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["steps"] == 5
+    assert read_lines(tmp_path / "run" / "metrics.jsonl")[-1]["step"] == 5
+    assert finetune(*arguments, "--steps", "5", "--resume") == 0
+    assert "is finished already" in error_of(capsys)
+    assert finetune(*arguments, "--steps", "4", "--resume") == 2
+    assert "the run goes on to 5 steps, now 4 are asked for" in error_of(capsys)
+
+
+@pytest.mark.parametrize("seeds", ["1", "2"])
+def test_a_finished_run_without_a_checkpoint_refuses_more_steps(
+    finetune: Finetune, sst2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], seeds: str
+) -> None:
+    arguments = ("--task", "sst2", "--data", sst2, "--seeds", seeds, "-o", tmp_path / "run")
+    assert finetune(*arguments, "--steps", "1") == 0
+    result = (tmp_path / "run" / "result.json").read_text()
+    assert finetune(*arguments, "--steps", "3", "--resume") == 2
+    message = error_of(capsys)
+    assert "the run was finished after 1 steps and kept no checkpoint, now 3 are asked for" in message
+    assert "hint: -o DIR or --overwrite starts a new run" in message
+    assert (tmp_path / "run" / "result.json").read_text() == result
+
+
+def test_several_seeds_go_on_for_longer(finetune: Finetune, sst2: Path, tmp_path: Path) -> None:
+    arguments = ("--task", "sst2", "--data", sst2, "--seeds", "2", "--keep", "1", "-o", tmp_path / "run")
+    assert finetune(*arguments, "--steps", "2") == 0
+    assert finetune(*arguments, "--steps", "3", "--resume") == 0
+    for name in ("seed-0", "seed-1", "."):
+        assert yaml.safe_load((tmp_path / "run" / name / "config.yaml").read_text())["steps"] == 3
+    for name in ("seed-0", "seed-1"):
+        assert read_lines(tmp_path / "run" / name / "metrics.jsonl")[-1]["step"] == 3
+
+
+def test_a_test_result_that_a_kill_left_out_is_made_up_for(finetune: Finetune, tmp_path: Path) -> None:
+    rows = sentences(40, seed=1)
+    files = {name: write_table(tmp_path / f"{name}.tsv", "text label", rows) for name in ("train", "dev", "test")}
+    given = [argument for name, path in files.items() for argument in (f"--{name}", path)]
+    arguments = ("--task", "classification", *given, "--steps", "2", "--seeds", "2", "-o", tmp_path / "run")
+    assert finetune(*arguments) == 0
+    whole = read_json(tmp_path / "run" / "result-test.json")
+    for path in ("result.json", "result-test.json", "seed-1/result-test.json"):
+        (tmp_path / "run" / path).unlink()
+    assert finetune(*arguments, "--resume") == 0
+    again = read_json(tmp_path / "run" / "result-test.json")
+    assert {**again, "elapsed_seconds": 0} == {**whole, "elapsed_seconds": 0}
+
+
+def test_a_result_of_another_schema_is_exit_2(
+    finetune: Finetune, sst2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--task", "sst2", "--data", sst2, "--steps", "1", "-o", tmp_path / "run")
+    assert finetune(*arguments) == 0
+    (tmp_path / "run" / "result.json").write_text('{"schema": 99}')
+    assert finetune(*arguments, "--resume") == 2
+    assert "result.json: a result of schema 99, expected 1" in error_of(capsys)
+
+
+def test_an_input_of_the_run_is_not_overwritten(
+    finetune: Finetune, sst2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--task", "sst2", "--data", sst2, "--steps", "1", "-o", tmp_path / "run")
+    assert finetune(*arguments) == 0
+    assert finetune(*arguments, "--overwrite", model=tmp_path / "run" / "model") == 2
+    assert "the output directory holds an input" in error_of(capsys)
+    assert (tmp_path / "run" / "model" / "model.safetensors").is_file()
+
+
+def test_nothing_that_is_not_finite_is_saved_or_evaluated(
+    finetune: Finetune, sst2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bertcli.stages import finetune as stage
+
+    losses = []
+
+    class LateMeter(stage.Meter):
+        """As on a GPU: losses are looked at when they are read."""
+
+        def __init__(self, *, weights: dict[str, float], check_every_step: bool) -> None:
+            super().__init__(weights=weights, check_every_step=False)
+
+        def add(self, result: Any) -> None:
+            losses.append(result.step)
+            if result.step >= 2:
+                result.losses.update({name: torch.tensor(torch.nan) for name in result.losses})
+            super().add(result)
+
+    monkeypatch.setattr(stage, "Meter", LateMeter)
+    arguments = ("--task", "sst2", "--data", sst2, "--steps", "9", "--log-every", "100", "-o", tmp_path / "run")
+    assert finetune(*arguments, "--save-every", "3", "--eval-every", "4") == 1
+    assert "at step 2 (epoch 0" in error_of(capsys)
+    assert losses == [1, 2, 3]
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(("loss", "code"), [(1.0, 0), (torch.nan, 1)])
+def test_the_stream_of_batches_is_closed_when_training_ends_or_fails(
+    finetune: Finetune, sst2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: float, code: int
+) -> None:
+    from bertcli.data.bucketing import BucketedBatches
+    from bertcli.training.metrics import Meter
+
+    streams = []
+    training, add = BucketedBatches.training, Meter.add
+
+    def kept(batches: BucketedBatches, **options: Any) -> Any:
+        streams.append(training(batches, **options))
+        return streams[-1]
+
+    def changed(meter: Meter, result: Any) -> None:
+        result.losses.update({name: torch.tensor(loss) for name in result.losses})
+        add(meter, result)
+
+    monkeypatch.setattr(BucketedBatches, "training", kept)
+    monkeypatch.setattr(Meter, "add", changed)
+    arguments = ("--task", "sst2", "--data", sst2, "--steps", "1", "--workers", "2", "-o", tmp_path / "run")
+    assert finetune(*arguments) == code
+    assert [stream.gi_frame for stream in streams] == [None]
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("batches")]
+
+
 def test_checkpoints_are_kept_when_asked_for(finetune: Finetune, sst2: Path, tmp_path: Path) -> None:
     arguments = ("--task", "sst2", "--data", sst2, "--steps", "6", "--save-every", "2", "--keep", "2")
     assert finetune(*arguments, "-o", tmp_path / "run") == 0
@@ -327,6 +456,7 @@ def test_several_seeds_give_their_mean_and_each_its_directory(
     result = read_json(tmp_path / "run" / "result.json")
     each = [read_json(tmp_path / "run" / f"seed-{seed}" / "result.json") for seed in (5, 6)]
     assert result["seeds"] == [5, 6]
+    assert result["per_seed"] == [one["metrics"] for one in each]
     values = [one["metrics"]["accuracy"] for one in each]
     assert result["mean"] == pytest.approx(sum(values) / 2)
     assert result["sd"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)
@@ -334,6 +464,26 @@ def test_several_seeds_give_their_mean_and_each_its_directory(
     # A run of one seed alone is the same run.
     assert finetune("--task", "sst2", "--data", sst2, "--steps", "4", "--seed", "6", "-o", tmp_path / "alone") == 0
     assert same_weights(tmp_path / "run" / "seed-6", tmp_path / "alone")
+
+
+def test_the_configuration_of_one_of_several_seeds_repeats_its_run(finetune: Finetune, tmp_path: Path) -> None:
+    train = write_table(tmp_path / "train.tsv", "sentence label", sentences(100, seed=1))
+    arguments = ("--task", "sst2", "--train", train, "--limit", "60", "--steps", "3", "--lr", "1e-3")
+    assert finetune(*arguments, "--seed", "5", "--seeds", "2", "-o", tmp_path / "run") == 0
+    config = tmp_path / "run" / "seed-6" / "config.yaml"
+    assert {key: yaml.safe_load(config.read_text())[key] for key in ("seed", "split_seed")} == {
+        "seed": 6,
+        "split_seed": 5,
+    }
+    assert run(["finetune", str(config), "-o", str(tmp_path / "again")]) == 0
+    assert same_weights(tmp_path / "run" / "seed-6", tmp_path / "again")
+    one, again = (path / "predictions" / "dev.jsonl" for path in (config.parent, tmp_path / "again"))
+    assert one.read_text() == again.read_text()
+    # Without the outer seed the split is another one.
+    assert finetune(*arguments, "--seed", "6", "-o", tmp_path / "alone") == 0
+    assert one.read_text() != (tmp_path / "alone" / "predictions" / "dev.jsonl").read_text()
+    assert finetune(*arguments, "--seed", "6", "--split-seed", "5", "-o", tmp_path / "same") == 0
+    assert same_weights(tmp_path / "run" / "seed-6", tmp_path / "same")
 
 
 def test_finished_seeds_are_not_run_again(
@@ -505,12 +655,17 @@ def test_a_missed_threshold_is_exit_3_after_everything_is_written(
 ) -> None:
     arguments = ("--task", "sst2", "--data", sst2, "--steps", "1", "-o", tmp_path / "run")
     assert finetune(*arguments, "--fail-under", "accuracy=1.01") == 3
-    message = error_of(capsys)
+    output = capsys.readouterr()
+    assert "sst2 on dev, n = 48" in output.out
+    message = output.err
     assert "error: accuracy is 0." in message
     assert ", below 1.01" in message
     assert f"hint: the run is complete in {tmp_path / 'run'}" in message
     assert (tmp_path / "run" / "result.json").is_file()
     assert finetune(*arguments, "--overwrite", "--fail-under", "accuracy=0.01") == 0
+    capsys.readouterr()
+    assert finetune(*arguments, "--resume", "--fail-under", "accuracy=1.01", "--json") == 3
+    assert json.loads(capsys.readouterr().out) == read_json(tmp_path / "run" / "result.json")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from bertcli.contracts.task import Features
 from bertcli.data.bucketing import BucketedBatches, micro_batches, plan_epoch, steps_per_epoch
+from bertcli.errors import DataError
 
 
 def make_features(lengths: list[int], *, second_at: int | None = None, per_item: int = 1) -> Features:
@@ -128,6 +129,13 @@ def test_micro_batches_part_a_step_evenly_over_processes(count: int, accumulate:
 def test_a_last_batch_too_small_for_all_processes_is_left_out() -> None:
     assert steps_per_epoch(65, 32, world_size=2) == 2
     assert len(plan_epoch(draw_lengths(65), seed=0, epoch=0, batch_size=32, world_size=2)) == 2
+
+
+@pytest.mark.parametrize(("items", "batch_size"), [(1, 8), (8, 1)])
+def test_a_step_without_an_example_for_every_process_is_refused(items: int, batch_size: int) -> None:
+    batches = batches_of(make_features([5] * items))
+    with pytest.raises(DataError, match="1 training examples a step for 2 processes, each of which needs one"):
+        batches.training(seed=0, batch_size=batch_size, world_size=2)
 
 
 def test_evaluation_gives_every_item_once() -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bertcli.contracts.vocabulary import Vocabulary
-from bertcli.data.features import encode_sequences, longest_first
+from bertcli.data.features import encode_sequences
 
 CLS, SEP = 2, 3
 
@@ -52,17 +50,7 @@ def test_the_longer_text_of_a_pair_is_cut_first() -> None:
     assert features.lost.tolist() == [3]
 
 
-def berts_loop(first: int, second: int, budget: int) -> tuple[int, int]:
-    """``_truncate_seq_pair`` of google-research/bert, run_classifier.py."""
-    while first + second > budget:
-        if first > second:
-            first -= 1
-        else:
-            second -= 1
-    return first, second
-
-
-@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 40))
-def test_longest_first_is_berts_loop(first: int, second: int, budget: int) -> None:
-    kept_a, kept_b = longest_first(np.asarray([first]), np.asarray([second]), budget)
-    assert (int(kept_a[0]), int(kept_b[0])) == berts_loop(first, second, budget)
+def test_a_first_text_that_fits_in_half_of_the_length_stays_whole() -> None:
+    features = encode_sequences(["ab", "a"], ["ghijklm", "g"], Letters(), max_length=8)
+    assert features.input_ids.tolist() == [CLS, 10, 11, SEP, 16, 17, 18, SEP, CLS, 10, SEP, 16, SEP]
+    assert features.lost.tolist() == [4, 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+from datasets.exceptions import DatasetGenerationError
 
 from bertcli.contracts.task import Examples, Table
 from bertcli.data import tables
@@ -139,10 +141,32 @@ def test_labels_are_read_as_they_would_be_written(cell: Any, written: str) -> No
     assert tables.label_cell(Table("t", {"label": [cell]}, [1]), "label", 0) == written
 
 
-@pytest.mark.parametrize(("cell", "found"), [(None, "nothing"), ("", "nothing"), ([1], "a list")])
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        (None, "nothing"),
+        ("", "nothing"),
+        (" ", "nothing"),
+        ([1], "a list"),
+        (math.nan, "nan"),
+        (math.inf, "inf"),
+        (-math.inf, "-inf"),
+    ],
+)
 def test_a_cell_without_a_label_is_a_fault(cell: Any, found: str) -> None:
     with pytest.raises(InputFileError, match=f"t:7: the column 'label' holds {found} here, expected a label"):
         tables.label_cell(Table("t", {"label": [cell]}, [7]), "label", 0)
+
+
+def test_a_label_that_is_nan_names_file_and_line_in_json_and_parquet(tmp_path: Path) -> None:
+    lines = write(tmp_path / "t.jsonl", '{"text": "a", "label": 1}\n{"text": "b", "label": NaN}\n')
+    parquet = tmp_path / "t.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["a", "b"], "label": [1.0, math.nan]}), parquet)
+    for path in (lines, parquet):
+        table = read(path)
+        assert tables.label_cell(table, "label", 0) == "1"
+        with pytest.raises(InputFileError, match=r":2: the column 'label' holds nan here, expected a label"):
+            tables.label_cell(table, "label", 1)
 
 
 def test_a_cell_without_text_is_a_fault() -> None:
@@ -218,11 +242,14 @@ def test_a_sample_is_drawn_from_the_whole_table_in_its_order() -> None:
     assert 350 < np.mean(drawn) < 650
 
 
-def test_a_data_set_of_the_hub_that_cannot_be_had_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [ConnectionError("Couldn't reach it"), DatasetGenerationError("Couldn't reach it")])
+def test_a_data_set_of_the_hub_that_cannot_be_had_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     import datasets
 
     def offline(*args: Any, **options: Any) -> None:
-        raise ConnectionError("Couldn't reach 'nyu-mll/glue' on the Hub (OfflineModeIsEnabled)")
+        raise error
 
     monkeypatch.setattr(datasets, "load_dataset", offline)
     with pytest.raises(

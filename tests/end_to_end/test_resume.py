@@ -98,11 +98,13 @@ def test_sigterm_saves_a_checkpoint_and_exits_143(workplace: Path, straight: str
     assert weights_hash(workplace / "stopped") == straight
 
 
+@pytest.mark.slow
 def test_a_resume_of_nothing_is_a_fresh_start(workplace: Path, straight: str):
     run(*COMMON, "-o", "fresh", "--resume", cwd=workplace)
     assert weights_hash(workplace / "fresh") == straight
 
 
+@pytest.mark.slow
 def test_the_written_configuration_repeats_the_run(workplace: Path, straight: str):
     run("pretrain", "straight/config.yaml", "-o", "again", cwd=workplace)
     assert weights_hash(workplace / "again") == straight
@@ -119,6 +121,7 @@ def test_a_run_that_is_there_is_not_overwritten(workplace: Path, straight: str):
     assert "--resume continues it, --overwrite replaces it, -o DIR writes elsewhere" in output
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_passed_over(workplace: Path, straight: str):
     run(*COMMON, "-o", "damaged", cwd=workplace)
     newest = max((workplace / "damaged" / "checkpoints").iterdir())

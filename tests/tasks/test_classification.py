@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from bertcli.contracts.task import Examples, Prediction, Table
-from bertcli.errors import InputFileError
+from bertcli.errors import ConfigError, InputFileError
 from bertcli.tasks.classification import Classification, ClassificationSettings
 
 
@@ -69,6 +70,14 @@ def test_labels_do_not_depend_on_their_order_in_a_file() -> None:
 def test_a_single_label_is_refused() -> None:
     with pytest.raises(InputFileError, match=r"t\.tsv: every example of the training split has the label 'a'"):
         make_task().fit(examples_of(["a", "a"]))
+
+
+@pytest.mark.parametrize("labels", [["a", "b", "c"], None])
+def test_f1_of_more_than_two_labels_is_refused(labels: list[str] | None) -> None:
+    with pytest.raises(ConfigError, match="the metric f1 is that of one of two labels, and here are 3") as caught:
+        make_task(labels=labels, metrics=["accuracy", "f1"]).fit(examples_of(["a", "b", "c"]))
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("macro_f1 is the mean over all labels")
 
 
 def encoded_labels(task: Classification, labels: Sequence[str], letters: Any) -> list[int]:
@@ -134,6 +143,8 @@ def test_a_test_split_without_labels_has_none() -> None:
 
 def test_labels_that_are_hidden_throughout_are_none() -> None:
     table = Table("hub", {"text": ["a", "b"], "label": [None, None]}, [1, 2])
+    assert "label" not in make_task().select([table], "test", labelled=False).columns
+    table = Table("t.parquet", {"text": ["a", "b"], "label": [math.nan, math.nan]}, [1, 2])
     assert "label" not in make_task().select([table], "test", labelled=False).columns
 
 

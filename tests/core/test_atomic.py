@@ -1,0 +1,67 @@
+import errno
+from pathlib import Path
+
+import pytest
+
+from bertcli.core import atomic
+from bertcli.errors import OutputError
+
+
+def test_a_directory_appears_whole_or_not_at_all(tmp_path):
+    with pytest.raises(RuntimeError), atomic.new_directory(tmp_path / "out") as partial:
+        (partial / "half").write_text("x")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with atomic.new_directory(tmp_path / "out") as partial:
+        (partial / "whole").write_text("x")
+        assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_replacing_a_directory_keeps_the_old_one_until_the_new_one_is_whole(tmp_path):
+    with atomic.new_directory(tmp_path / "out") as partial:
+        (partial / "file").write_text("old")
+    with pytest.raises(RuntimeError), atomic.new_directory(tmp_path / "out", overwrite=True):
+        raise RuntimeError
+    assert (tmp_path / "out" / "file").read_text() == "old"
+    with atomic.new_directory(tmp_path / "out", overwrite=True) as partial:
+        (partial / "file").write_text("new")
+    assert (tmp_path / "out" / "file").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_full_disk_is_one_clear_line(tmp_path):
+    with pytest.raises(OutputError, match="the disk is full"), atomic.new_file(tmp_path / "file"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_current_directory_is_no_output(tmp_path, monkeypatch):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    monkeypatch.chdir(inside)
+    for path in (Path(), Path(".."), tmp_path):
+        with pytest.raises(OutputError, match="cannot be the current directory or one above it"):
+            atomic.check_output_dir(path, overwrite=True)
+
+
+def test_overwriting_takes_nothing_that_bertcli_did_not_write(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "summer.jpg").write_text("x")
+    with pytest.raises(OutputError, match="holds files that bertcli did not write"):
+        atomic.check_output_dir(tmp_path / "photos", overwrite=True)
+
+
+def test_overwriting_never_takes_an_input(tmp_path):
+    run = tmp_path / "run"
+    (run / "model").mkdir(parents=True)
+    (run / "manifest.json").write_text("{}")
+    with pytest.raises(OutputError, match="holds an input"):
+        atomic.check_output_dir(run, overwrite=True, inputs=[run / "model"])
+    atomic.check_output_dir(run, overwrite=True, inputs=[tmp_path / "elsewhere"])
+
+
+def test_json_that_is_no_json_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        atomic.write_json(tmp_path / "file.json", {"loss": float("nan")})
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,52 @@
+"""Splits: parts from several places are joined by name, and a drawn dev split depends on its own seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bertcli.data.splits import find_files, make_splits, read_splits
+from bertcli.tasks.classification import Classification, ClassificationSettings
+
+MNLI = {"dev": ("dev_matched", "dev_mismatched")}
+TASK = Classification(ClassificationSettings())
+
+
+def write(path: Path, *labels: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = "".join(f"{path.parent.name} {row}\t{label}\n" for row, label in enumerate(labels))
+    path.write_text(f"text\tlabel\n{rows}", encoding="utf-8")
+    return path
+
+
+def test_parts_of_one_name_from_two_folders_are_joined(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        for name in ("train", "dev_matched", "dev_mismatched"):
+            write(tmp_path / folder / f"{name}.tsv", "0", "1")
+    found = find_files(data=[tmp_path / "a", tmp_path / "b"], given={}, names=MNLI)
+    assert {split: [(part, len(files)) for part, files in parts] for split, parts in found.items()} == {
+        "train": [("train", 2)],
+        "dev": [("dev_matched", 2), ("dev_mismatched", 2)],
+    }
+    splits = read_splits(TASK, found, limit=None, seed=0)
+    assert splits.train.columns["text"] == ["a 0", "a 1", "b 0", "b 1"]
+    assert [(dev.split, len(dev)) for dev in splits.dev] == [("dev_matched", 4), ("dev_mismatched", 4)]
+
+
+def test_a_folder_and_a_file_give_one_split(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "train.tsv", "0", "1")
+    more = write(tmp_path / "b" / "train-2.tsv", "1")
+    found = find_files(data=[tmp_path / "a", more], given={}, names={})
+    splits = read_splits(TASK, found, limit=None, seed=0)
+    assert len(splits.train) + len(splits.dev[0]) == 3
+
+
+def test_a_dev_split_and_a_limit_are_drawn_by_the_seed(tmp_path: Path) -> None:
+    table = TASK.read(write(tmp_path / "a" / "train.tsv", *("01" * 100)))
+
+    def texts(seed: int) -> tuple[list[str], list[str]]:
+        splits = make_splits(TASK, {"train": [("train", [table])]}, sha256="", limit=20, seed=seed)
+        return list(splits.train.columns["text"]), list(splits.dev[0].columns["text"])
+
+    assert texts(1) == texts(1)
+    assert texts(1)[0] != texts(2)[0]
+    assert texts(1)[1] != texts(2)[1]
