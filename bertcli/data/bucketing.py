@@ -150,7 +150,3 @@ def scoring_batches(
 ) -> Iterator[tuple[NDArray[np.int64], Batch]]:
     """All items once, longest first, with the items of each batch."""
     return BucketedBatches(features, pad_id, count).evaluation(batch_size=batch_size)
-
-
-evaluation_batches = scoring_batches
-"""The former name, by which ``stages/extract_features.py`` still imports it."""

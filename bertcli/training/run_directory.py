@@ -23,7 +23,6 @@ _INTERVALS = ("keep", "save_every", "eval_every", "log_every")
 _MAY_DIFFER = frozenset((*_WHERE_AND_HOW, *_INTERVALS))
 
 
-
 class RunDirectory:
     """``runs/NAME``. It is live: only checkpoints and ``model/`` are renamed into place."""
 
