@@ -44,5 +44,8 @@ def schema(
         console.show_json(described)
         return
     from bertcli.core.atomic import write_json
+    from bertcli.errors import OutputError
 
+    if output.exists():
+        raise OutputError("the file is there already", path=output, hint="remove it, or choose another name with -o")
     write_json(output, described)
