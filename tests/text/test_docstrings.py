@@ -133,6 +133,7 @@ def test_import_aliases_are_found_where_they_are_usual(tmp_path: Path):
     assert found.aliases == {"alpha": frozenset({"al"})}
 
 
+@pytest.mark.slow
 def test_sources_are_those_of_what_bertcli_needs_without_tests_and_without_its_own():
     sources = find_sources("bertcli")
     libraries = {source.library for source in sources}
@@ -142,6 +143,7 @@ def test_sources_are_those_of_what_bertcli_needs_without_tests_and_without_its_o
     assert sources == find_sources("bertcli")
 
 
+@pytest.mark.slow
 def test_finding_sources_imports_no_library():
     code = (
         "import sys, json; from bertcli.text.docstrings import find_sources; find_sources('bertcli');"

@@ -62,6 +62,7 @@ def test_any_text_can_be_split(text: str):
     assert "".join("".join(split_sentences(text)).split()) == "".join(text.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [".", ".)", "a. ", "a.\t", "U.S.", '好。"', "5. ", "." + ")" * 100, "a." + " " * 100])
 def test_time_grows_with_length_alone(unit: str):
     def seconds(length: int) -> float:
