@@ -18,7 +18,7 @@ from bertcli.config.pretrain import Pretrain
 from bertcli.contracts.batch import IGNORED, Batch
 from bertcli.core.messages import notice, progress
 from bertcli.data.batches import Cursor
-from bertcli.errors import InterruptedRunError, ModelError
+from bertcli.errors import InterruptedRunError, ModelError, UserError
 from bertcli.models.checkpoint import save_model
 from bertcli.models.pretraining import PretrainingModel, reads_pooled
 from bertcli.stages.pretrain_session import PretrainPlan, Session
@@ -92,8 +92,13 @@ def pretrain(requested: Pretrain) -> PretrainReport | PretrainPlan:
     else:
         run.describe("pretrain", requested, session.config, **facts, plan=asdict(session.plan()))
     deadline = started_at + config.minutes * 60 if config.minutes is not None else None
-    with stop_on_signals() as stop:
-        return _run(session, run, stop, deadline, started_at)
+    try:
+        with stop_on_signals() as stop:
+            return _run(session, run, stop, deadline, started_at)
+    except UserError:
+        if not resuming:
+            run.discard()  # what was asked for cannot be done: nothing half-written remains
+        raise
 
 
 def _steps_in(session: Session, minutes: float, started_at: float) -> int:
@@ -296,7 +301,7 @@ def _refuse_untrained_start(
     if config.init is None or "eval/loss_mlm" not in before or "language_model" in model.fresh_heads:
         return
     chance = math.log(session.opened.data.vocabulary.size)
-    if before["eval/loss_mlm"] > 0.95 * chance:
+    if before["eval/loss_mlm"] > 0.99 * chance:  # fresh weights begin at chance or above
         raise ModelError(
             f"the MLM loss before the first step is {before['eval/loss_mlm']:.2f}, that of a model that knows nothing "
             f"is {chance:.2f}",

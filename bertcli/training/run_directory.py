@@ -64,6 +64,10 @@ class RunDirectory:
         self.path.mkdir(parents=True, exist_ok=True)
         return False
 
+    def discard(self) -> None:
+        """Remove a run that could not begin."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
     def check_facts(self, **facts: Any) -> None:
         """Refuse to go on with other inputs than the run began with. Raises ``DataError``."""
         manifest = read_manifest(self.path, kind="run", made_by="bertcli")

@@ -243,3 +243,44 @@ def test_changed_data_are_not_resumed_on(workplace, bertcli):
     Path("corpus.txt").write_text(Path("corpus.txt").read_text() + "\n\nOne more document stands here.\n")
     assert bertcli("mask", "build", "corpus.txt").code == 0
     assert "the data have changed since this run began" in bad(bertcli, "--mlm", "--steps", 2, "--resume", "-o", "run")
+
+
+def test_a_model_that_predicts_no_better_than_chance_was_not_loaded(workplace, bertcli):
+    from safetensors.torch import load_file, save_file
+
+    assert pretrain(bertcli, "--mlm", "--steps", 1, "-o", "first").code == 0
+    weights = load_file("first/model/model.safetensors")
+    torch.manual_seed(0)
+    save_file(
+        {name: torch.randn_like(value) * 0.02 for name, value in weights.items()}, "first/model/model.safetensors"
+    )
+    outcome = pretrain(bertcli, "--mlm", "--init", "first/model", "--steps", 1, "-o", "second")
+    assert outcome.code == 2
+    assert "the MLM loss before the first step is" in outcome.err
+    assert "that of a model that knows nothing is" in outcome.err
+    assert not Path("second").exists()
+
+
+def test_more_steps_go_on_from_a_finished_run_and_are_written_down(workplace, bertcli):
+    assert pretrain(bertcli, "--mlm", "--steps", 4, "-o", "run").code == 0
+    assert pretrain(bertcli, "--mlm", "--steps", 6, "-o", "run", "--resume").code == 0
+    assert yaml.safe_load(Path("run/config.yaml").read_text())["steps"] == 6
+    assert [line["step"] for line in metrics("run")][-1] == 6
+
+
+def test_overwriting_never_removes_the_model_it_starts_from(workplace, bertcli):
+    assert pretrain(bertcli, "--mlm", "--steps", 1, "-o", "run").code == 0
+    error = bad(bertcli, "--mlm", "--init", "run/model", "--steps", 1, "-o", "run", "--overwrite")
+    assert "the output directory holds an input, run/model" in error
+    assert Path("run/model/model.safetensors").exists()
+
+
+def test_static_data_keep_their_masking_and_take_another_weight(workplace, bertcli):
+    build = ("mask", "build", "corpus.txt", "--static", "--mlm", "--seq-length", 32, "--duplicates", 1)
+    assert bertcli(*build, "-o", "static").code == 0
+    arguments = ("--data", "static", "--arch", "bert-tiny", "--batch-size", 8, "--steps", 1, "--quiet")
+    assert bertcli("pretrain", *arguments, "--set", "objectives.mlm.weight=2", "-o", "run").code == 0
+    assert yaml.safe_load(Path("run/config.yaml").read_text())["objectives"]["mlm"]["weight"] == 2
+    outcome = bertcli("pretrain", *arguments, "--set", "objectives.mlm.probability=0.3", "-o", "other")
+    assert outcome.code == 2
+    assert "of an objective's settings only the weight may differ" in outcome.err
