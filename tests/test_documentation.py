@@ -37,7 +37,8 @@ def test_the_tree_of_commands_is_the_one_the_readme_tells():
 def test_every_flag_in_the_readme_exists():
     known = {option for command in TREE.values() for parameter in command.params for option in parameter.opts}
     known |= {"--help", "--version"}
-    for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", README):
+    ours = "\n".join(line for line in README.splitlines() if "benchmarks/" not in line)
+    for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours):
         assert flag in known, flag
 
 

@@ -102,6 +102,11 @@ def run(arguments: list[str] | None = None) -> int:
         # The reader of our output (head, less) has gone: that is no failure of ours.
         sys.stdout = None
         return 0
+    except SystemExit as error:
+        # typer ends with 1 when the reader of our output has gone; to a pipeline that is no failure.
+        if isinstance(sys.exc_info()[1].__context__, BrokenPipeError):  # type: ignore[union-attr]
+            return 0
+        return error.code if isinstance(error.code, int) else 1
     return result if isinstance(result, int) else 0
 
 

@@ -137,8 +137,12 @@ def _argument(key: KeyPath, field: FieldInfo, argument: Argument) -> _Option:
 def _component_options(choice: ChoiceOf, key: KeyPath) -> Iterator[_Option]:
     for name in choice.folder.names():
         flag = f"--{name.replace('_', '-')}"
-        info = typer.Option(flag, help=f"{choice.folder.summary(name)}.", show_default=False)
+        info = typer.Option(flag, help=_sentence(choice.folder.summary(name)), show_default=False)
         yield _Option(_parameter((*key, name), bool, info), (*key, name), flag, component=name)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(("?", ".")) else f"{text}."
 
 
 def _parameter(key: KeyPath, annotation: Any, info: Any, *, required: bool = False) -> inspect.Parameter:

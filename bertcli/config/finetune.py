@@ -19,6 +19,9 @@ Files = Annotated[tuple[Path, ...], BeforeValidator(lambda value: (value,) if is
 def _threshold(text: Any) -> Any:
     if not isinstance(text, str) or re.fullmatch(r"[\w-]+=-?\d*\.?\d+(e-?\d+)?", text) is None:
         raise ValueError(f"{text!r} is not METRIC=VALUE | hint: for example --fail-under accuracy=0.9")
+    name, _, value = text.partition("=")
+    if float(value) >= 2 and name != "mse":  # a percentage, as tables show it
+        raise ValueError(f"{text} can never be reached, scores are fractions | hint: {name}={float(value) / 100:g}?")
     return text
 
 

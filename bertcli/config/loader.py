@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bertcli.core.component_folder import did_you_mean
-from bertcli.core.settings import ChoiceOf, ComponentChoice, Settings, names_to_mapping
+from bertcli.core.settings import ChoiceOf, ComponentChoice, Flag, Settings, names_to_mapping
 from bertcli.core.yaml_files import KeyPath, parse_scalar, read_yaml
 from bertcli.errors import ConfigError
 
@@ -47,6 +47,8 @@ def load_config(
     if file is not None:
         yaml_file = read_yaml(file)
         values = yaml_file.values
+        if not values:
+            raise ConfigError("the file is empty", path=file, hint="leave it out to use defaults and flags alone")
         origins = {key: f"{file}:{line}" for key, line in yaml_file.lines.items()}
     try:
         for key, names in _component_flags(flags).items():
@@ -137,11 +139,14 @@ def _fault(
     key = tuple(str(part) for part in details["loc"])
     where = _origin(key, origins) or (str(file) if file else None)
     dotted = ".".join(key)
+    # A flag names its key already; text that begins with it would say it twice.
+    subject = "" if where and where.startswith("--") and not where.startswith("--set") else f"{dotted}: "
     hint = None
     match details["type"]:
         case "extra_forbidden":
             known = known_keys(model, key[:-1])
-            near = did_you_mean(key[-1], known)
+            near = _key_of_flag(model, key[-1]) if len(key) == 1 else None
+            near = near or did_you_mean(key[-1], known)
             listed = f"known keys: {', '.join(sorted(known))}"
             hint = f"did you mean {'.'.join((*key[:-1], near))!r}?" if near else listed
             text = f"unknown key {dotted!r}"
@@ -151,10 +156,23 @@ def _fault(
             message = str(details["ctx"]["error"])
             text, _, rest = message.partition(" | hint: ")
             hint = rest or None
-            text = f"{dotted}: {text}" if dotted else text
+            text = f"{subject}{text}" if dotted else text
         case _:
-            text = f"{dotted}: {details['msg'][:1].lower()}{details['msg'][1:]}, got {details['input']!r}"
+            text = f"{subject}{details['msg'][:1].lower()}{details['msg'][1:]}, got {details['input']!r}"
     return (f"{where}: {text}" if where else text), hint
+
+
+def _key_of_flag(model: type[BaseModel], word: str, prefix: str = "") -> str | None:
+    """The dotted key that the flag of this name sets: ``lr`` is ``learning_rate``, ``warmup`` ``schedule.warmup``."""
+    for name, field in model.model_fields.items():
+        if any(isinstance(marker, Flag) and marker.name == f"--{word.replace('_', '-')}" for marker in field.metadata):
+            return prefix + name
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and inner is not ComponentChoice:
+            found = _key_of_flag(inner, word, f"{prefix}{name}.")
+            if found:
+                return found
+    return None
 
 
 def _origin(key: KeyPath, origins: Mapping[KeyPath, str]) -> str | None:

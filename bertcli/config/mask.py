@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bertcli.config.corpus import Corpus
 from bertcli.config.sequences import Sequences
-from bertcli.core.settings import Flag, Share
+from bertcli.core.settings import Flag, ShareBelowOne
 
 DEFAULT_DATA = Path("bertcli-out/data")
 
@@ -19,7 +19,7 @@ class MaskBuild(Corpus, Sequences):
 
     vocab: Annotated[str, Flag("--vocab")] = "bertcli-out/vocab"
     """Vocabulary: a directory, or a Hub id."""
-    held_out: Annotated[Share, Field(ge=0, lt=1), Flag("--held-out")] = 0.01
+    held_out: Annotated[ShareBelowOne, Flag("--held-out")] = 0.01
     """Share of the documents kept out of training, chosen by the hash of their text."""
     static: Annotated[bool, Flag("--static")] = False
     """Write finished, masked and padded rows instead of a token store."""

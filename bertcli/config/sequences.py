@@ -23,5 +23,5 @@ class Sequences(Settings):
         Literal["segment-pairs", "full-sentences", "document-sentences"] | None, Flag("--sequences")
     ] = None
     """How documents are cut (default: segment-pairs where an objective needs pairs, else full-sentences)."""
-    short_sequence_probability: Annotated[Share, Field(ge=0, le=1)] = 0.1
+    short_sequence_probability: Share = 0.1
     """Share of segment pairs that are made shorter than the length (Devlin et al. 2019)."""

@@ -34,7 +34,6 @@ def local_directory(where: str, *, patterns: tuple[str, ...], hint: str) -> Path
             huggingface_hub.snapshot_download(match["name"], revision=match["revision"], allow_patterns=list(patterns))
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"no such directory, and the Hub does not give a repository of that name: {reason}", path=where, hint=hint
-        ) from error
+        known = isinstance(error, HfHubHTTPError | ValueError) and not isinstance(error, LocalEntryNotFoundError)
+        hub = "the Hub has no repository of that name" if known else "the Hub cannot be reached"
+        raise ModelError(f"no such directory, and {hub}", path=where, hint=hint) from error

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Self, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, create_model, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, create_model, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 from bertcli.core.component_folder import Folder
@@ -46,8 +46,13 @@ def _share(value: Any) -> Any:
     return float(match[1]) / 100 if match else value
 
 
-Share = Annotated[float, BeforeValidator(_share)]
+# The bounds stand inside the validator: outside of it they are no JSON Schema.
+Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_share)]
 """A fraction that may be written as a percentage: ``0.01`` or ``1%``."""
+ShareBelowOne = Annotated[float, Field(ge=0, lt=1), BeforeValidator(_share)]
+"""A share that is not all."""
+ProperShare = Annotated[float, Field(gt=0, lt=1), BeforeValidator(_share)]
+"""A share that is neither nothing nor all."""
 
 
 def names_to_mapping(names: list[Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from bertcli.contracts.batch import IGNORED, Batch, Columns
 from bertcli.contracts.objective import Corruption, Encode
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.randomness import below, hash64, uniform
-from bertcli.core.settings import Settings, Share
+from bertcli.core.settings import ProperShare, Settings, Share
 
 if TYPE_CHECKING:
     from bertcli.contracts.loss import Loss
@@ -39,11 +39,11 @@ class MaskedLanguageModelSettings(Settings):
 
     weight: Annotated[float, Field(gt=0)] = 1.0
     """Factor on the loss."""
-    probability: Annotated[Share, Field(gt=0, lt=1)] = 0.15
+    probability: ProperShare = 0.15
     """Share of a sequence's ordinary pieces that are predicted."""
-    mask_share: Annotated[Share, Field(ge=0, le=1)] = 0.8
+    mask_share: Share = 0.8
     """Share of the predicted pieces that become [MASK]."""
-    random_share: Annotated[Share, Field(ge=0, le=1)] = 0.1
+    random_share: Share = 0.1
     """Share of the predicted pieces that become a random piece; the rest stay as they are."""
 
     @model_validator(mode="after")

@@ -95,7 +95,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
     objectives = make_objectives(config.objectives.chosen())
     if objectives and not config.static:
         raise ConfigError(
-            f"--{' --'.join(objectives)} only matter with --static",
+            f"--{' --'.join(objectives)} is for --static alone",
             hint="a token store serves every objective; say them to `bertcli pretrain`, or add --static",
         )
     if config.static and not objectives:

@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from bertcli.config.pretrain import Pretrain
 from bertcli.contracts.architecture import ARCHITECTURES, find_size
 from bertcli.contracts.batch import Batch, StepBatches
+from bertcli.core.messages import notice
 from bertcli.data.batches import Cursor, batch_stream, evaluation_batches
 from bertcli.data.examples import LimitedExamples
 from bertcli.data.opening import OpenData, open_data
@@ -65,6 +66,7 @@ class Session:
         precision = choose_precision(config.precision, device)
         set_threads(config.threads)
         opened, held_out = _open_data(config), _open_data(config, held_out=True)
+        _tell_what_is_not_evaluated(opened, held_out)
         tokenizer = load_tokenizer(str(opened.data.vocabulary_directory))
         if config.init is not None:
             _check_same_vocabulary(config.init, tokenizer)
@@ -166,6 +168,13 @@ def _open_data(config: Pretrain, *, held_out: bool = False) -> OpenData:
         short_sequence_probability=config.short_sequence_probability,
         held_out=held_out,
     )
+
+
+def _tell_what_is_not_evaluated(opened: OpenData, held_out: OpenData) -> None:
+    """A single held-out document leaves nothing to draw random segments from."""
+    lacking = sorted(set(opened.objectives) - set(held_out.objectives))
+    if lacking and opened.data.counts["heldout"]["documents"]:
+        notice(f"one document is held out, too few to evaluate {', '.join(lacking)}; see --held-out of mask build")
 
 
 def _check_same_vocabulary(init: str, tokenizer: Tokenizer) -> None:

@@ -24,9 +24,9 @@ def test_the_schema_of_pretraining_knows_every_objective_and_its_settings(bertcl
 
 def test_a_schema_can_be_written_once(bertcli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert bertcli("config", "schema", "mask-build", "-o", "schema.json").code == 0
-    assert "seq_length" in json.loads(Path("schema.json").read_text())["properties"]
-    outcome = bertcli("config", "schema", "mask-build", "-o", "schema.json")
+    assert bertcli("config", "schema", "finetune", "-o", "schema.json").code == 0
+    assert "max_length" in json.loads(Path("schema.json").read_text())["properties"]
+    outcome = bertcli("config", "schema", "finetune", "-o", "schema.json")
     assert outcome.code == 2
     assert "schema.json: the file is there already" in outcome.err
 
@@ -35,3 +35,11 @@ def test_an_unknown_configuration_suggests_the_nearest(bertcli):
     outcome = bertcli("config", "schema", "pretrian")
     assert outcome.code == 2
     assert "did you mean 'pretrain'?" in outcome.err
+
+
+def test_bounds_of_shares_are_json_schema(bertcli):
+    schema = bertcli("config", "schema", "pretrain").json()
+    probability = schema["$defs"]["MaskedLanguageModelSettings"]["properties"]["probability"]
+    assert probability["exclusiveMinimum"] == 0
+    assert probability["exclusiveMaximum"] == 1
+    assert not {"gt", "lt", "ge", "le"} & {key for part in schema["$defs"].values() for key in str(part).split("'")}

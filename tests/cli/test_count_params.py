@@ -134,4 +134,4 @@ def test_a_config_that_cannot_be_is_said(
 
 def test_a_vocabulary_without_pieces_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["count-params", "bert-mini", "--vocab-size", "0"]) == 2
-    assert "--vocab-size: vocab_size: input should be greater than or equal to 1" in capsys.readouterr().err
+    assert "--vocab-size: input should be greater than or equal to 1" in capsys.readouterr().err

@@ -773,3 +773,10 @@ def test_a_model_with_one_segment_type_takes_pairs_all_the_same(
     train = write_table(tmp_path / "train.tsv", "question sentence label", rows)
     assert finetune("--task", "qnli", "--train", train, "--dev", train, "--steps", "1", model=single) == 0
     assert "note: the model knows one segment only" in error_of(capsys)
+
+
+def test_a_percentage_as_threshold_is_taken_for_a_mistake(bertcli):
+    outcome = bertcli("finetune", "--task", "sst2", "--fail-under", "accuracy=99")
+    assert outcome.code == 2
+    assert "accuracy=99 can never be reached, scores are fractions" in outcome.err
+    assert "accuracy=0.99?" in outcome.err

@@ -162,7 +162,7 @@ def bad(bertcli, *arguments):
 
 def test_objectives_without_static_are_refused(workplace, bertcli):
     error = bad(bertcli, "mask", "build", "corpus.txt", "--mlm", "-o", "new")
-    assert "--mlm only matter with --static" in error
+    assert "--mlm is for --static alone" in error
     assert not Path("new").exists()
 
 

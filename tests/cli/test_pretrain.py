@@ -284,3 +284,27 @@ def test_static_data_keep_their_masking_and_take_another_weight(workplace, bertc
     outcome = bertcli("pretrain", *arguments, "--set", "objectives.mlm.probability=0.3", "-o", "other")
     assert outcome.code == 2
     assert "of an objective's settings only the weight may differ" in outcome.err
+
+
+def test_an_empty_file_is_no_configuration(workplace, bertcli):
+    Path("empty.yaml").write_text("# nothing yet\n")
+    outcome = bertcli("pretrain", "empty.yaml")
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: empty.yaml: the file is empty")
+
+
+def test_the_name_of_a_flag_leads_to_its_key(workplace, bertcli):
+    Path("run.yaml").write_text("lr: 0.1\nwarmup: 3\n")
+    outcome = bertcli("pretrain", "run.yaml")
+    assert "did you mean 'learning_rate'?" in outcome.err
+    assert "did you mean 'schedule.warmup'?" in outcome.err
+
+
+def test_a_flag_is_named_once(workplace, bertcli):
+    outcome = bertcli("pretrain", "--steps", "many")
+    assert outcome.err.splitlines()[0].startswith("error: --steps: input should be")
+
+
+def test_a_single_held_out_document_is_said_to_be_too_few(workplace, bertcli):
+    outcome = bertcli("pretrain", "--mlm", "--nsp", "--arch", "bert-tiny", "--steps", 1, "--dry-run")
+    assert "one document is held out, too few to evaluate nsp" in outcome.err

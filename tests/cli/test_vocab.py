@@ -146,10 +146,10 @@ def test_an_output_that_is_in_the_way_is_refused_before_any_work(capsys: pytest.
         (["nowhere.txt"], "error: nowhere.txt: no such file or folder\n", ""),
         (
             ["corpus.txt", "--size", "3"],
-            "error: --size: size: input should be greater than or equal to 10, got '3'\n",
+            "error: --size: input should be greater than or equal to 10, got '3'\n",
             "",
         ),
-        (["corpus.txt", "--size", "many"], "error: --size: size: input should be a valid integer", ""),
+        (["corpus.txt", "--size", "many"], "error: --size: input should be a valid integer", ""),
         (
             ["corpus.txt", "--set", "sise=5"],
             "error: --set sise=5: unknown key 'sise'\n",
@@ -157,7 +157,7 @@ def test_an_output_that_is_in_the_way_is_refused_before_any_work(capsys: pytest.
         ),
         (
             ["corpus.txt", "--algorithm", "bp"],
-            "error: --algorithm: algorithm: input should be 'wordpiece' or 'bpe', got 'bp'\n",
+            "error: --algorithm: input should be 'wordpiece' or 'bpe', got 'bp'\n",
             "",
         ),
         ([], "error: Missing argument", "hint: `bertcli vocab build --help` lists what it takes\n"),

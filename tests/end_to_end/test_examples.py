@@ -62,6 +62,26 @@ def test_an_example_runs_as_its_first_line_says(folder: Path, name: str):
 
 
 @pytest.mark.slow
+def test_the_pipeline_runs_to_its_end_where_the_bar_is_reached(folder: Path, tmp_path: Path):
+    import json
+
+    import pyarrow.parquet as pq
+
+    for name in ("corpus.txt", "train.csv", "dev.csv"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    command = f"bash {EXAMPLES}/pipeline.sh corpus.txt train.csv dev.csv"
+    result = shell(command, tmp_path, STEPS="3", BAR="0")
+    assert result.returncode == 0, result.stderr
+    assert pq.read_table(tmp_path / "features.parquet").num_rows == 40
+
+    def refuse(text: str) -> None:
+        raise AssertionError(f"{text} is not JSON")
+
+    audit = json.loads((tmp_path / "audit.json").read_text(), parse_constant=refuse)
+    assert audit["ok"]
+
+
+@pytest.mark.slow
 def test_the_pipeline_runs_and_its_bar_is_held(folder: Path, tmp_path: Path):
     for name in ("corpus.txt", "train.csv", "dev.csv"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())

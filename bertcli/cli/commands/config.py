@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bertcli.cli import console
 from bertcli.core.component_folder import unknown_name
 from bertcli.core.settings import Settings
 
@@ -17,8 +17,6 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Configurati
 CONFIGURATIONS = {
     "pretrain": ("bertcli.config.pretrain", "Pretrain"),
     "finetune": ("bertcli.config.finetune", "Finetune"),
-    "mask-build": ("bertcli.config.mask", "MaskBuild"),
-    "vocab-build": ("bertcli.config.vocab", "VocabBuild"),
 }
 
 
@@ -41,7 +39,7 @@ def schema(
     model: type[Settings] = getattr(importlib.import_module(module), name)
     described = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
     if output is None:
-        console.show_json(described)
+        print(json.dumps(described, indent=2, ensure_ascii=False))
         return
     from bertcli.core.atomic import write_json
     from bertcli.errors import OutputError

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 app = command_app()
 
+ERRORS = frozenset({"mse", "mae"})
+"""Metrics that are no share of anything."""
+
 
 def body(config: Finetune, as_json: bool) -> None:
     """Fine-tune a model on a labelled task.
@@ -57,7 +60,9 @@ def _show_report(report: FinetuneReport) -> None:
         rows = []
         for name, mean in result.metrics.items():
             values = [row[name] for row in result.per_seed]
-            rows.append((name, _cell(mean, values), *(f"{100 * value:.1f}" for value in values if len(values) > 1)))
+            rows.append(
+                (name, _cell(name, mean, values), *(_figure(name, value) for value in values if len(values) > 1))
+            )
         seeds = [f"seed {seed}" for seed in result.seeds if len(result.seeds) > 1]
         heading = "mean ± sd" if seeds else "score"
         title = f"{result.task} on {result.split}, n = {result.n:,}"
@@ -67,12 +72,17 @@ def _show_report(report: FinetuneReport) -> None:
     console.show_facts("written", {"run": report.directory})
 
 
-def _cell(mean: float, values: list[float]) -> str:
+def _cell(name: str, mean: float, values: list[float]) -> str:
     from statistics import stdev
 
     if len(values) < 2:
-        return f"{100 * mean:.1f}"
-    return f"{100 * mean:.1f} ± {100 * stdev(values):.1f}"
+        return _figure(name, mean)
+    return f"{_figure(name, mean)} ± {_figure(name, stdev(values))}"
+
+
+def _figure(name: str, value: float) -> str:
+    """Scores as percentages; errors, which have a unit of their own, as they are."""
+    return f"{value:.4g}" if name in ERRORS else f"{100 * value:.1f}"
 
 
 configured_command(
