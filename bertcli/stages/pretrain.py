@@ -106,7 +106,7 @@ def _steps_in(session: Session, minutes: float, started_at: float) -> int:
     config = session.config
     first, last = TIMED_STEPS
     model = session.build().to(session.accelerator.device)
-    optimizer = adamw(model, **_moments(config))
+    optimizer = adamw(model, **config.optimizer.model_dump(exclude={"clip"}))
     batches = session.batches(Cursor())
     ends = [time.monotonic()]
     with closing(batches), session.accelerator.autocast():
@@ -140,16 +140,6 @@ def _steps_in(session: Session, minutes: float, started_at: float) -> int:
     return steps
 
 
-def _moments(config: Pretrain) -> dict[str, float]:
-    optimizer = config.optimizer
-    return {
-        "weight_decay": optimizer.weight_decay,
-        "beta1": optimizer.beta1,
-        "beta2": optimizer.beta2,
-        "epsilon": optimizer.epsilon,
-    }
-
-
 def _run(
     session: Session, run: RunDirectory, stop: StopRequest, deadline: float | None, started_at: float
 ) -> PretrainReport:
@@ -157,7 +147,7 @@ def _run(
     config, accelerator = session.config, session.accelerator
     assert config.steps and config.learning_rate and config.eval_every and config.save_every
     model = session.build().to(accelerator.device)
-    optimizer = adamw(model, **_moments(config))
+    optimizer = adamw(model, **config.optimizer.model_dump(exclude={"clip"}))
     state = _restore(run, model, optimizer)
     wrapped = accelerator.prepare(model)
     evaluation = session.evaluation()
@@ -184,7 +174,8 @@ def _run(
             speeds.append(last_metrics["speed/tokens_per_second"])
             run.log({"step": state.step, "tokens_seen": state.tokens_seen, **last_metrics})
 
-    rate = learning_rate(config.schedule.shape, peak=config.learning_rate, steps=config.steps, **_shape(config))
+    shape = config.schedule.model_dump(exclude={"shape"})
+    rate = learning_rate(config.schedule.shape, peak=config.learning_rate, steps=config.steps, **shape)
     with progress("pretraining", config.steps, "steps") as bar, closing(session.batches(state.cursor)) as batches:
         for result in train(
             wrapped,
@@ -235,16 +226,6 @@ def _run(
         peak_memory_bytes=peak_memory_bytes(accelerator.device),
         elapsed_seconds=time.monotonic() - started_at,
     )
-
-
-def _shape(config: Pretrain) -> dict[str, float]:
-    schedule = config.schedule
-    return {
-        "warmup": schedule.warmup,
-        "cut_fraction": schedule.cut_fraction,
-        "ratio": schedule.ratio,
-        "decay": schedule.decay,
-    }
 
 
 def _restore(run: RunDirectory, model: PretrainingModel, optimizer: torch.optim.Optimizer) -> _Progress:
