@@ -22,9 +22,11 @@ from transformers.models.bert.modeling_bert import BertLMPredictionHead
 from bertcli.architectures._attention import ATTENTION_NAME, attend
 from bertcli.architectures._dropout import use_wordwise_dropout
 from bertcli.architectures._unpadding import Unpadding
+from bertcli.architectures._vocabulary_cross_entropy import vocabulary_cross_entropy
 from bertcli.contracts.architecture import LoadedModel
 from bertcli.contracts.batch import Batch
 from bertcli.contracts.encoder import Encoded
+from bertcli.contracts.loss import Loss
 from bertcli.core.chatter import quiet_transformers
 from bertcli.errors import ModelError
 
@@ -192,7 +194,7 @@ def _attend(attention: Any, query: Tensor, key: Tensor, value: Tensor, mask: Ten
 
 
 class LanguageModelHead(BertLMPredictionHead):  # type: ignore[misc]
-    """transformers' head, tied to the word embeddings; ``features`` and ``weight`` serve a fused loss."""
+    """transformers' head, tied to the word embeddings, with a loss that holds no logits for the gradient."""
 
     def tie(self, encoder: BertEncoder) -> Self:
         """Share the word embeddings, and let the decoder's bias be the head's."""
@@ -200,16 +202,9 @@ class LanguageModelHead(BertLMPredictionHead):  # type: ignore[misc]
         self.decoder.bias = self.bias
         return self
 
-    @property
-    def weight(self) -> nn.Parameter:
-        """(vocab, hidden): the word embeddings."""
-        weight: nn.Parameter = self.decoder.weight
-        return weight
-
-    def features(self, hidden: Tensor) -> Tensor:
-        """(targets, hidden) → (targets, hidden): what ``weight`` and ``bias`` turn into logits."""
-        features: Tensor = self.transform(hidden)
-        return features
+    def loss(self, hidden: Tensor, labels: Tensor) -> Loss:
+        """Cross-entropy at ``hidden`` (targets, hidden) against ``labels`` (targets,)."""
+        return vocabulary_cross_entropy(self.transform(hidden), self.decoder.weight, self.bias, labels)
 
 
 class ClassificationHead(nn.Module):

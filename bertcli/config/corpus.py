@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -24,3 +24,7 @@ class Corpus(Settings):
     """Bytes that are not UTF-8: strict stops there, replace reads U+FFFD."""
     limit: Annotated[int | None, Field(ge=1), Flag("--limit")] = None
     """Read only so many documents."""
+
+    def reading(self) -> dict[str, Any]:
+        """How the files are read, for ``read_documents``."""
+        return self.model_dump(include={"documents", "text_column", "group_column", "errors", "limit"})

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from bertcli.core import settings
-from bertcli.core.component_folder import Folder
-from bertcli.errors import ConfigError
+from bertcli.core.component_folder import Folder, unknown_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -95,8 +94,9 @@ class Architecture(Protocol):
     def head(cls, name: str, encoder: Any, *, outputs: int = 2) -> nn.Module:
         """A fresh head.
 
-        ``language_model``: (targets, hidden) → logits (targets, vocab), tied to the embeddings, with ``features``,
-        ``weight`` and ``bias`` for a fused loss. ``pair``: (sequences, hidden) → (sequences, 2).
+        ``language_model``: (targets, hidden) → logits (targets, vocab), tied to the embeddings; its
+        ``loss(hidden, labels)`` is their cross-entropy as a ``Loss``, computed without keeping them.
+        ``pair``: (sequences, hidden) → (sequences, 2).
         ``classification``: (sequences, hidden) → (sequences, outputs), with its dropout.
         """
 
@@ -123,8 +123,6 @@ class Architecture(Protocol):
 
 def find_size(name: str) -> tuple[str, Size]:
     """The architecture and size of a name such as ``bert-mini``. Raises ``ConfigError`` with the nearest name."""
-    from bertcli.core.component_folder import unknown_name
-
     known: dict[str, tuple[str, Size]] = {}
     for architecture in ARCHITECTURES.names():
         for size_name, size in ARCHITECTURES.load(architecture).sizes.items():
@@ -132,13 +130,3 @@ def find_size(name: str) -> tuple[str, Size]:
     if name not in known:
         raise unknown_name("architecture", name, known)
     return known[name]
-
-
-def find_model_type(model_type: str) -> Any:
-    """The architecture that opens checkpoints of this ``model_type``."""
-    for name in ARCHITECTURES.names():
-        architecture = ARCHITECTURES.load(name)
-        if architecture.model_type == model_type:
-            return architecture
-    known = ", ".join(ARCHITECTURES.load(name).model_type for name in ARCHITECTURES.names())
-    raise ConfigError(f"model type {model_type!r} is not known here", hint=f"known: {known}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
@@ -28,16 +28,4 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, weight: torch.Tens
 
     total = functional.cross_entropy(logits.float(), labels, weight=weight, reduction="sum")
     correct = (logits.detach().argmax(dim=-1) == labels).sum()
-    return Loss(total, labels.numel(), correct)
-
-
-def vocabulary_cross_entropy(head: Any, hidden: torch.Tensor, labels: torch.Tensor) -> Loss:
-    """Summed cross-entropy of a language-model head at ``hidden`` (targets, hidden) against ``labels`` (targets,).
-
-    ``head`` has ``features``, ``weight`` (vocab, hidden) and ``bias`` (vocab,).
-    """
-    from bertcli.contracts._vocabulary_cross_entropy import LinearCrossEntropy
-
-    apply: Any = LinearCrossEntropy.apply
-    total, correct = apply(head.features(hidden), head.weight, head.bias, labels)
     return Loss(total, labels.numel(), correct)

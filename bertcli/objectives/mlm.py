@@ -110,14 +110,11 @@ class MaskedLanguageModel:
 
     def loss(self, heads: Any, encode: Encode, batch: Batch) -> Loss:
         """Cross-entropy at the predicted positions; logits are computed nowhere else."""
-        from bertcli.contracts.loss import vocabulary_cross_entropy
-
         hidden = encode("main", batch).streams["targets"].flatten(0, 1)
         labels = batch["labels"].gather(1, batch["target_positions"]).flatten()
         read = batch["mlm:targets"]
-        return vocabulary_cross_entropy(
-            heads["language_model"], hidden.index_select(0, read), labels.index_select(0, read)
-        )
+        loss: Loss = heads["language_model"].loss(hidden.index_select(0, read), labels.index_select(0, read))
+        return loss
 
     def audit(self, clean: Columns, finished: Columns, vocabulary: Vocabulary) -> list[Check]:
         """Exact counts per sequence, 80/10/10 within binomial bounds, no special ever predicted."""

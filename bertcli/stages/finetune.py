@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from bertcli.config.finetune import Finetune
 from bertcli.contracts.task import Examples, Prediction
 from bertcli.core import atomic, fingerprints
-from bertcli.core.messages import notice, progress
+from bertcli.core.messages import notice
 from bertcli.core.yaml_files import read_yaml
 from bertcli.data.splits import Splits, metric_suffix
-from bertcli.errors import ConfigError, InterruptedRunError
+from bertcli.errors import ConfigError
 from bertcli.models.checkpoint import save_model
 from bertcli.models.finetuning import FinetuningModel, predict
 from bertcli.stages.finetune_session import FinetunePlan, Session
 from bertcli.training import results
-from bertcli.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
-from bertcli.training.loop import train
-from bertcli.training.metrics import Meter
+from bertcli.training.checkpoints import newest_checkpoint
 from bertcli.training.optimizers import adamw
 from bertcli.training.results import RESULT_NAME, Result
 from bertcli.training.run_directory import RunDirectory
 from bertcli.training.schedules import learning_rate
 from bertcli.training.signals import StopRequest, stop_on_signals
+from bertcli.training.trainer import Pace, Trainer
 
 
 @dataclass(frozen=True)
@@ -188,13 +183,17 @@ def _one_seed(session: Session, run: RunDirectory, seed: int, stop: StopRequest)
         notice(f"{run.path} is finished already")
         return finished
     (run.path / RESULT_NAME).unlink(missing_ok=True)  # of a run that lacks another result
-    trained = _train(session, run, seed, stop)
+    model, trainer = _train(session, run, seed, stop)
+    state = trainer.state
     accelerator = session.accelerator
     parts = ["encoder", *(["pooler"] if session.task.reads_pooled else []), session.task.head]
-    save_model(run.model, trained.model.assembled(), trained=parts, tokenizer=session.tokenizer)
-    predictions = {split.split: _predictions(session, trained.model, split)[0] for split in session.splits.all()[1:]}
+    save_model(run.model, model.assembled(), trained=parts, tokenizer=session.tokenizer)
+    predictions: dict[str, list[Prediction]] = {}
     for split in session.splits.all()[1:]:
+        predictions[split.split], loss = _predictions(session, model, split)
         _write_predictions(session, run, split, predictions[split.split])
+        if split is session.splits.dev[0]:
+            trainer.log(_metrics(session, predictions[split.split], loss))
     facts = {
         "task": session.config.task,
         "selected_on": None,
@@ -202,10 +201,10 @@ def _one_seed(session: Session, run: RunDirectory, seed: int, stop: StopRequest)
         "vocab_sha256": session.tokenizer.vocabulary.fingerprint,
         "data_sha256": session.splits.sha256,
         "config_sha256": fingerprints.of_value(_what_matters(session.config)),
-        "tokens_seen": trained.tokens_seen,
+        "tokens_seen": state.tokens_seen,
         "device": accelerator.device.type,
         "precision": session.config.precision,
-        "elapsed_seconds": trained.elapsed_seconds,
+        "elapsed_seconds": state.elapsed_seconds,
     }
     scored = [_scored(session, group, predictions, seed, facts) for group in _groups(session.splits)]
     results.write_results(run.path, scored)
@@ -232,40 +231,15 @@ def _what_matters(config: Finetune) -> dict[str, Any]:
     return {name: value for name, value in config.dump().items() if name not in aside}
 
 
-@dataclass
-class _Trained:
-    """A model under training: what a checkpoint keeps beside the weights, and the weights."""
-
-    model: FinetuningModel
-    step: int = 0
-    tokens_seen: int = 0
-    elapsed_seconds: float = 0.0
-    cursor: dict[str, int] | None = None
-
-    def dump(self) -> dict[str, Any]:
-        return {"tokens_seen": self.tokens_seen, "elapsed_seconds": self.elapsed_seconds, "cursor": self.cursor}
-
-
-def _train(session: Session, run: RunDirectory, seed: int, stop: StopRequest) -> _Trained:
-    """Train to the last step, evaluating, logging and saving on the way."""
+def _train(session: Session, run: RunDirectory, seed: int, stop: StopRequest) -> tuple[FinetuningModel, Trainer]:
+    """Train to the last step."""
     config, accelerator = session.config, session.accelerator
     assert config.learning_rate
-    steps = session.steps
-    eval_every, save_every = (every or session.steps_per_epoch for every in (config.eval_every, config.save_every))
+    steps, epoch = session.steps, session.steps_per_epoch
     model = session.build(seed).to(accelerator.device)
-    optimizer = adamw(
-        model,
-        weight_decay=config.optimizer.weight_decay,
-        beta1=config.optimizer.beta1,
-        beta2=config.optimizer.beta2,
-        epsilon=config.optimizer.epsilon,
-    )
-    state = _Trained(model)
-    _restore(run, state, optimizer)
-    wrapped = accelerator.prepare(model)
-    rate = learning_rate(
-        config.schedule.shape, peak=config.learning_rate, steps=steps, **config.schedule.model_dump(exclude={"shape"})
-    )
+    optimizer = adamw(model, **config.optimizer.model_dump(exclude={"clip"}))
+    pace = Pace(steps, config.log_every, config.eval_every or epoch, config.save_every or epoch, config.keep)
+    trainer = Trainer(run, model, optimizer, accelerator=accelerator, pace=pace)
     batches = session.batches("train").training(
         seed=seed,
         batch_size=config.batch_size,
@@ -273,71 +247,24 @@ def _train(session: Session, run: RunDirectory, seed: int, stop: StopRequest) ->
         workers=config.workers,
         rank=accelerator.process_index,
         world_size=accelerator.num_processes,
-        start=state.cursor,
+        start=trainer.state.cursor,
     )
-    meter = Meter(weights=model.weights, check_every_step=accelerator.device.type == "cpu")
-    before, started_at = state.elapsed_seconds, time.monotonic()
-    status = ""
-    with progress("fine-tuning", steps, "steps") as bar, closing(batches):
-        for result in train(
-            wrapped,
-            optimizer,
-            rate,
-            batches,
-            accelerator=accelerator,
-            weights=model.weights,
-            start_step=state.step,
-            steps=steps,
-            clip=config.optimizer.clip,
-        ):
-            state.step, state.cursor = result.step, result.after
-            state.tokens_seen += result.tokens
-            state.elapsed_seconds = before + time.monotonic() - started_at
-            meter.add(result)
-            stopped = bool(stop)  # asked once: a signal that comes now is for the next step
-            finished = result.step == steps
-            evaluating = result.step % eval_every == 0 and not stopped
-            saving = (result.step % save_every == 0 and not finished) or stopped
-            if result.step % config.log_every == 0 or finished or evaluating or saving:
-                line = meter.read()  # and with it make sure that what is evaluated and saved is finite
-                run.log({"step": state.step, "epoch": result.epoch, "tokens_seen": state.tokens_seen, **line})
-                status = f"loss {line['train/loss']:.3f}  {line['speed/sequences_per_second']:,.0f} examples/s"
-            bar.update(result.step, status)
-            paused_at = time.monotonic()
-            if evaluating:
-                run.log({"step": state.step, "tokens_seen": state.tokens_seen, **_evaluated(session, model)})
-            if saving:
-                save_checkpoint(run.checkpoints, state.step, model, optimizer, state.dump(), keep=max(1, config.keep))
-            meter.pause(time.monotonic() - paused_at)
-            if stopped:
-                assert stop.signal_number is not None
-                raise InterruptedRunError(
-                    f"interrupted after step {state.step} of {steps}; the checkpoint is saved",
-                    signal_number=stop.signal_number,
-                    hint="the same command with --resume continues",
-                )
-    if config.keep:
-        save_checkpoint(run.checkpoints, state.step, model, optimizer, state.dump(), keep=config.keep)
-    return state
+    shape = config.schedule.model_dump(exclude={"shape"})
+    trainer.train(
+        learning_rate(config.schedule.shape, peak=config.learning_rate, steps=steps, **shape),
+        batches,
+        weights=model.weights,
+        clip=config.optimizer.clip,
+        stop=stop,
+        evaluate=lambda: _metrics(session, *_predictions(session, model, session.splits.dev[0])),
+        what="fine-tuning",
+        rate_of="sequences",
+    )
+    return model, trainer
 
 
-def _restore(run: RunDirectory, state: _Trained, optimizer: torch.optim.Optimizer) -> None:
-    checkpoint = newest_checkpoint(run.checkpoints)
-    if checkpoint is None:
-        run.forget_after(-1)
-        return
-    load_checkpoint(checkpoint, state.model, optimizer)
-    run.forget_after(checkpoint.step)
-    state.step = checkpoint.step
-    for name, value in checkpoint.state.items():
-        setattr(state, name, value)
-    notice(f"continuing after step {checkpoint.step}")
-
-
-def _evaluated(session: Session, model: FinetuningModel) -> dict[str, float]:
-    """``eval/METRIC`` and ``eval/loss`` on the main dev split."""
-    main = session.splits.dev[0]
-    predictions, loss = _predictions(session, model, main)
+def _metrics(session: Session, predictions: list[Prediction], loss: float | None) -> dict[str, float]:
+    """``eval/METRIC`` and ``eval/loss``."""
     metrics = {f"eval/{name}": value for name, value in session.task.score(predictions).items()}
     return metrics if loss is None else {"eval/loss": loss, **metrics}
 

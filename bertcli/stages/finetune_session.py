@@ -21,8 +21,7 @@ from bertcli.models.checkpoint import model_directory, open_model, pooler_is_tra
 from bertcli.models.finetuning import FinetuningModel, restart_pooler
 from bertcli.tasks import FoundTask, find_task
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
-from bertcli.training.accelerators import make_accelerator
-from bertcli.training.devices import choose_device, choose_precision, set_threads
+from bertcli.training.accelerators import open_accelerator, precision_of
 
 SMALL_WIDTH = 512
 """Models up to this width (tiny to medium) take the larger rate and one epoch more (Turc et al. 2019)."""
@@ -77,16 +76,13 @@ class Session:
     @classmethod
     def open(cls, config: Finetune) -> Session:
         """Open and check everything. Raises a ``UserError`` for whatever does not fit."""
-        device = choose_device(config.device)
-        precision = choose_precision(config.precision, device)
-        set_threads(config.threads)
+        accelerator = open_accelerator(device=config.device, precision=config.precision, threads=config.threads)
         found, task = open_task(config)
         directory = _model_directory(config.model)
         splits = _read(config, found, task)
         suffixes = [metric_suffix(split.split, splits.dev[0].split) for split in splits.dev]
         check_metrics(task, config.thresholds(), suffixes)
         tokenizer = load_tokenizer(config.model)
-        accelerator = make_accelerator(device, precision)
         session = cls(config, found, splits, {}, tokenizer, accelerator, 0, pooler_is_trained(directory) is not False)
         model = session.build(config.seed)
         segments = _check_fits(model.encoder.config, config, tokenizer)
@@ -94,7 +90,7 @@ class Session:
         if not segments and features["train"].has_pairs:
             notice("the model knows one segment only: both texts of a pair are told apart by [SEP] alone")
             features = {name: split.without_segments() for name, split in features.items()}
-        resolved = _resolved(config, found, model.encoder.config, features["train"].items, device, precision)
+        resolved = _resolved(config, found, model.encoder.config, features["train"].items, accelerator)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         return replace(session, config=resolved, features=features, parameters=parameters)
 
@@ -237,11 +233,15 @@ def _check_fits(model_config: Any, config: Finetune, tokenizer: Tokenizer) -> bo
 
 
 def _resolved(
-    config: Finetune, found: FoundTask, model_config: Any, examples: int, device: torch.device, precision: str
+    config: Finetune, found: FoundTask, model_config: Any, examples: int, accelerator: Accelerator
 ) -> Finetune:
     """Every default that depends on something, settled."""
     small = model_config.hidden_size <= SMALL_WIDTH
-    update: dict[str, Any] = {"device": device.type, "precision": precision, "split_seed": _split_seed(config)}
+    update: dict[str, Any] = {
+        "device": accelerator.device.type,
+        "precision": precision_of(accelerator),
+        "split_seed": _split_seed(config),
+    }
     if config.learning_rate is None:
         update["learning_rate"] = LEARNING_RATE_SMALL_MODEL if small else LEARNING_RATE
     if config.epochs is None and config.steps is None:

@@ -107,14 +107,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
     with new_directory(config.output, overwrite=config.overwrite) as directory:
         stores = directory / "stores" if config.static else directory
         with progress("encoding", None, "characters") as bar:
-            documents = corpus.read_documents(
-                files,
-                documents=config.documents,
-                text_column=config.text_column,
-                group_column=config.group_column,
-                errors=config.errors,
-                limit=config.limit,
-            )
+            documents = corpus.read_documents(files, **config.reading())
             counts = write_token_stores(stores, documents, tokenizer, held_out=config.held_out, progress=bar)
         _tell_counts(counts, config.held_out)
         rows = used = None

@@ -6,7 +6,7 @@ import math
 import statistics
 import time
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,20 @@ from numpy.typing import NDArray
 
 from bertcli.config.pretrain import Pretrain
 from bertcli.contracts.batch import IGNORED, Batch
-from bertcli.core.messages import notice, progress
+from bertcli.core.messages import notice
 from bertcli.data.batches import Cursor
-from bertcli.errors import InterruptedRunError, ModelError, UserError
+from bertcli.errors import ModelError, UserError
 from bertcli.models.checkpoint import save_model
 from bertcli.models.pretraining import PretrainingModel, reads_pooled
 from bertcli.stages.pretrain_session import PretrainPlan, Session
-from bertcli.training.checkpoints import Checkpoint, load_checkpoint, newest_checkpoint, save_checkpoint
 from bertcli.training.evaluation import evaluate
-from bertcli.training.loop import StepResult, train
+from bertcli.training.loop import train
 from bertcli.training.memory import peak_memory_bytes
-from bertcli.training.metrics import Meter
 from bertcli.training.optimizers import adamw
 from bertcli.training.run_directory import RunDirectory
 from bertcli.training.schedules import learning_rate
 from bertcli.training.signals import StopRequest, stop_on_signals
+from bertcli.training.trainer import Pace, Trainer
 
 TIMED_STEPS = (5, 20)
 """``--minutes`` times the steps between these two."""
@@ -54,23 +53,6 @@ class PretrainReport:
     def dump(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self)
-
-
-@dataclass
-class _Progress:
-    """Where the run stands: what a checkpoint keeps beside the weights."""
-
-    step: int = 0
-    tokens_seen: int = 0
-    cursor: Cursor = field(default_factory=Cursor)
-
-    def dump(self) -> dict[str, Any]:
-        return {"tokens_seen": self.tokens_seen, "cursor": self.cursor.dump()}
-
-    @classmethod
-    def of(cls, checkpoint: Checkpoint) -> _Progress:
-        state = checkpoint.state
-        return cls(checkpoint.step, state["tokens_seen"], Cursor(**state["cursor"]))
 
 
 def pretrain(requested: Pretrain) -> PretrainReport | PretrainPlan:
@@ -148,110 +130,46 @@ def _run(
     assert config.steps and config.learning_rate and config.eval_every and config.save_every
     model = session.build().to(accelerator.device)
     optimizer = adamw(model, **config.optimizer.model_dump(exclude={"clip"}))
-    state = _restore(run, model, optimizer)
-    wrapped = accelerator.prepare(model)
+    pace = Pace(config.steps, config.log_every, config.eval_every, config.save_every, config.keep, deadline)
+    trainer = Trainer(run, model, optimizer, accelerator=accelerator, pace=pace)
     evaluation = session.evaluation()
 
     def evaluated() -> dict[str, float]:
-        return _evaluation_metrics(wrapped, evaluation, session)
+        return _evaluation_metrics(trainer.prepared, evaluation, session)
 
     if config.init is not None and model.fresh_heads:
         notice(f"{config.init} has no {' and no '.join(model.fresh_heads)} head: fresh ones are trained")
-    if state.step == 0:
+    if trainer.state.step == 0:
         before = evaluated()
-        run.log({"step": 0, "tokens_seen": 0, **before})
+        trainer.log(before)
         _refuse_untrained_start(config, model, before, session)
-    meter = Meter(weights=model.weights, check_every_step=accelerator.device.type == "cpu")
-    last_metrics: dict[str, float] = {}
-    speeds: list[float] = []
-
-    def save() -> None:
-        save_checkpoint(run.checkpoints, state.step, model, optimizer, state.dump(), keep=config.keep)
-
-    def read_meter() -> None:
-        if meter.has_steps:
-            last_metrics.update(meter.read())
-            speeds.append(last_metrics["speed/tokens_per_second"])
-            run.log({"step": state.step, "tokens_seen": state.tokens_seen, **last_metrics})
-
     shape = config.schedule.model_dump(exclude={"shape"})
-    rate = learning_rate(config.schedule.shape, peak=config.learning_rate, steps=config.steps, **shape)
-    with progress("pretraining", config.steps, "steps") as bar, closing(session.batches(state.cursor)) as batches:
-        for result in train(
-            wrapped,
-            optimizer,
-            rate,
-            batches,
-            accelerator=accelerator,
-            weights=model.weights,
-            start_step=state.step,
-            steps=config.steps,
-            clip=config.optimizer.clip,
-        ):
-            _advance(state, result)
-            meter.add(result)
-            finished = result.step == config.steps or (deadline is not None and time.monotonic() > deadline)
-            saving = result.step % config.save_every == 0 or finished or stop
-            if result.step % config.log_every == 0 or saving:
-                read_meter()  # and with it make sure that what is saved is finite
-            bar.update(result.step, _status(last_metrics))
-            paused_at = time.monotonic()
-            if result.step % config.eval_every == 0 and not finished and not stop:
-                run.log({"step": state.step, "tokens_seen": state.tokens_seen, **evaluated()})
-            if saving:
-                save()
-            meter.pause(time.monotonic() - paused_at)
-            if stop:
-                assert stop.signal_number is not None
-                raise InterruptedRunError(
-                    f"interrupted after step {state.step} of {config.steps}; the checkpoint is saved",
-                    signal_number=stop.signal_number,
-                    hint="the same command with --resume continues",
-                )
-            if finished:
-                break
+    trainer.train(
+        learning_rate(config.schedule.shape, peak=config.learning_rate, steps=config.steps, **shape),
+        session.batches(Cursor(**(trainer.state.cursor or {}))),
+        weights=model.weights,
+        clip=config.optimizer.clip,
+        stop=stop,
+        evaluate=evaluated,
+        what="pretraining",
+        rate_of="tokens",
+    )
     after = evaluated()
-    run.log({"step": state.step, "tokens_seen": state.tokens_seen, **after})
+    trainer.log(after)
     trained = ["encoder", *(["pooler"] if reads_pooled(session.opened.objectives) else []), *model.heads]
     save_model(run.model, model.assembled(), trained=trained, tokenizer=session.tokenizer)
     return PretrainReport(
         directory=str(run.path),
         model=str(run.model),
         plan=session.plan(),
-        steps=state.step,
-        tokens_seen=state.tokens_seen,
-        train_loss=last_metrics.get("train/loss"),
+        steps=trainer.state.step,
+        tokens_seen=trainer.state.tokens_seen,
+        train_loss=trainer.metrics.get("train/loss"),
         evaluation=after,
-        tokens_per_second=sorted(speeds)[len(speeds) // 2] if speeds else None,
+        tokens_per_second=statistics.median_high(trainer.speeds) if trainer.speeds else None,
         peak_memory_bytes=peak_memory_bytes(accelerator.device),
         elapsed_seconds=time.monotonic() - started_at,
     )
-
-
-def _restore(run: RunDirectory, model: PretrainingModel, optimizer: torch.optim.Optimizer) -> _Progress:
-    checkpoint = newest_checkpoint(run.checkpoints)
-    if checkpoint is None:
-        run.forget_after(-1)
-        return _Progress()
-    load_checkpoint(checkpoint, model, optimizer)
-    run.forget_after(checkpoint.step)
-    notice(f"continuing after step {checkpoint.step}")
-    return _Progress.of(checkpoint)
-
-
-def _advance(state: _Progress, result: StepResult) -> None:
-    state.step = result.step
-    state.tokens_seen += result.tokens
-    state.cursor = Cursor(**result.after)
-
-
-def _status(metrics: dict[str, float]) -> str:
-    if not metrics:
-        return ""
-    losses = " ".join(
-        f"{name.removeprefix('train/loss_')} {value:.3f}" for name, value in metrics.items() if "loss_" in name
-    )
-    return f"{losses}  {metrics['speed/tokens_per_second']:,.0f} tokens/s"
 
 
 def _evaluation_metrics(model: torch.nn.Module, batches: list[Batch], session: Session) -> dict[str, float]:

@@ -21,8 +21,7 @@ from bertcli.errors import ConfigError, VocabularyError
 from bertcli.models.checkpoint import open_model
 from bertcli.models.pretraining import PretrainingModel, check_objectives, reads_pooled, set_dropout
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
-from bertcli.training.accelerators import make_accelerator
-from bertcli.training.devices import choose_device, choose_precision, set_threads
+from bertcli.training.accelerators import open_accelerator, precision_of
 
 BATCH_SIZE_GPU, BATCH_SIZE_CPU = 512, 32
 LARGEST_DEFAULT_MICRO_BATCH = 64
@@ -62,15 +61,12 @@ class Session:
     @classmethod
     def open(cls, config: Pretrain) -> Session:
         """Open data, vocabulary, model and device. Raises a ``UserError`` where one does not fit another."""
-        device = choose_device(config.device)
-        precision = choose_precision(config.precision, device)
-        set_threads(config.threads)
+        accelerator = open_accelerator(device=config.device, precision=config.precision, threads=config.threads)
         opened, held_out = _open_data(config), _open_data(config, held_out=True)
         _tell_what_is_not_evaluated(opened, held_out)
         tokenizer = load_tokenizer(str(opened.data.vocabulary_directory))
         if config.init is not None:
             _check_same_vocabulary(config.init, tokenizer)
-        accelerator = make_accelerator(device, precision)
         session = cls(config, opened, held_out, tokenizer, accelerator, 0)
         model = session.build()
         longest: int = model.main_encoder.config.max_position_embeddings
@@ -80,7 +76,7 @@ class Session:
                 hint=f"--seq-length {longest} or less",
             )
         parameters = sum(parameter.numel() for parameter in model.parameters())
-        return replace(session, config=_resolved(config, opened, device, precision), parameters=parameters)
+        return replace(session, config=_resolved(config, opened, accelerator), parameters=parameters)
 
     def with_steps(self, steps: int) -> Session:
         """The same session with a number of steps in place of minutes."""
@@ -188,8 +184,9 @@ def _check_same_vocabulary(init: str, tokenizer: Tokenizer) -> None:
         )
 
 
-def _resolved(config: Pretrain, opened: OpenData, device: torch.device, precision: str) -> Pretrain:
+def _resolved(config: Pretrain, opened: OpenData, accelerator: Accelerator) -> Pretrain:
     """Every default that depends on something, settled."""
+    device = accelerator.device
     batch_size = config.batch_size or (BATCH_SIZE_CPU if device.type == "cpu" else BATCH_SIZE_GPU)
     examples = LimitedExamples(opened.examples, config.limit).count(0)
     if not examples:
@@ -210,7 +207,7 @@ def _resolved(config: Pretrain, opened: OpenData, device: torch.device, precisio
         "micro_batch_size": config.micro_batch_size or min(batch_size, LARGEST_DEFAULT_MICRO_BATCH),
         "learning_rate": config.learning_rate or default_learning_rate(batch_size, config.arch, init=config.init),
         "device": device.type,
-        "precision": precision,
+        "precision": precision_of(accelerator),
     }
     if steps is not None:
         update |= {"steps": steps, "epochs": None} | _intervals(config, steps)

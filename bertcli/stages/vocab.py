@@ -95,15 +95,7 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
 
 
 def _texts(files: list[Path], config: VocabBuild, counts: _Counts, bar: Progress) -> Iterator[str]:
-    documents = corpus.read_documents(
-        files,
-        documents=config.documents,
-        text_column=config.text_column,
-        group_column=config.group_column,
-        errors=config.errors,
-        limit=config.limit,
-    )
-    for document in documents:
+    for document in corpus.read_documents(files, **config.reading()):
         counts.documents += 1
         counts.characters += len(document.text)
         yield from document.text.split("\n")

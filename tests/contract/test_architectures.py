@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from bertcli.contracts.architecture import ARCHITECTURES, find_model_type, find_size
+from bertcli.contracts.architecture import ARCHITECTURES, find_size
 from bertcli.contracts.batch import Batch
+from bertcli.contracts.loss import cross_entropy
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.chatter import quiet_transformers
 from bertcli.errors import ConfigError
+from bertcli.models.checkpoint import architecture_of
 
 SIZES = [(name, size) for name in ARCHITECTURES.names() for size in ARCHITECTURES.load(name).sizes]
 
@@ -71,6 +73,18 @@ def test_every_parameter_gets_a_gradient(architecture: Any, vocabulary: Vocabula
         assert not [name for name, parameter in head.named_parameters() if parameter.grad is None]
 
 
+def test_the_language_model_loss_is_the_cross_entropy_of_its_logits(
+    architecture: Any, vocabulary: Vocabulary, batch: Batch
+) -> None:
+    torch.manual_seed(0)
+    encoder = architecture.build(smallest(architecture, vocabulary), pooled=False).eval()
+    head = architecture.head("language_model", encoder).eval()
+    hidden, labels = encoder(batch).streams["last"].flatten(0, 1), batch["input_ids"].flatten()
+    ours, theirs = head.loss(hidden, labels), cross_entropy(head(hidden), labels)
+    torch.testing.assert_close(ours.total, theirs.total)
+    assert (ours.count, ours.correct) == (theirs.count, theirs.correct)
+
+
 @pytest.mark.parametrize("names", [("language_model",), ("language_model", "pair"), ("pair",), ("classification",), ()])
 def test_it_saves_and_loads_its_parts(
     architecture: Any, names: tuple[str, ...], vocabulary: Vocabulary, batch: Batch, tmp_path: Path
@@ -94,7 +108,7 @@ def test_it_saves_and_loads_its_parts(
 def test_a_checkpoint_names_its_architecture(architecture: Any, vocabulary: Vocabulary) -> None:
     config = smallest(architecture, vocabulary)
     assert config.model_type == architecture.model_type
-    assert find_model_type(config.model_type) is architecture
+    assert architecture_of({"model_type": config.model_type}, Path("config.json")) is architecture
     assert config.vocab_size == vocabulary.size
     assert config.pad_token_id == vocabulary.pad_id
 

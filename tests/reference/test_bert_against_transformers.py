@@ -173,16 +173,16 @@ def test_from_pretrained_opens_what_was_saved_without_missing_or_unexpected_keys
 def test_the_decoder_stays_tied_from_build_to_reload(tmp_path: Path) -> None:
     encoder = tiny_encoder()
     head = Bert.head("language_model", encoder)
-    assert head.weight is encoder.bert.embeddings.word_embeddings.weight
+    assert head.decoder.weight is encoder.bert.embeddings.word_embeddings.weight
     assert head.decoder.bias is head.bias
     hidden = torch.randn(5, 32)
-    expected = head.features(hidden) @ head.weight.T + head.bias
+    expected = head.transform(hidden) @ head.decoder.weight.T + head.bias
     torch.testing.assert_close(head(hidden), expected, atol=1e-6, rtol=0)
     with quiet_transformers():
         Bert.assemble(encoder, {"language_model": head}).save_pretrained(tmp_path)
     loaded = Bert.load(tmp_path, pooled=False)
     again = loaded.heads["language_model"]
-    assert again.weight is loaded.encoder.bert.embeddings.word_embeddings.weight
+    assert again.decoder.weight is loaded.encoder.bert.embeddings.word_embeddings.weight
     assert again.decoder.bias is again.bias
     torch.testing.assert_close(again(hidden), head(hidden))
 

@@ -99,7 +99,7 @@ def test_gradients_are_those_of_transformers(make_store, vocabulary):
 
 def test_the_gradient_does_not_depend_on_how_a_batch_is_cut(make_store, vocabulary):
     from bertcli.contracts.batch import StepBatches
-    from bertcli.training.accelerators import make_accelerator
+    from bertcli.training.accelerators import open_accelerator
     from bertcli.training.loop import train
 
     norms = []
@@ -115,7 +115,7 @@ def test_the_gradient_does_not_depend_on_how_a_batch_is_cut(make_store, vocabula
             torch.optim.SGD(model.parameters(), lr=1.0),
             lambda step: 0.1,
             iter([StepBatches(micro, {})]),
-            accelerator=make_accelerator(torch.device("cpu"), "fp32"),
+            accelerator=open_accelerator(device="cpu", precision="fp32"),
             weights=model.weights,
             start_step=0,
             steps=1,

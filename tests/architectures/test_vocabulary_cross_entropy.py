@@ -2,13 +2,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from bertcli.contracts import _vocabulary_cross_entropy as module
-from bertcli.contracts._vocabulary_cross_entropy import LinearCrossEntropy
+from bertcli.architectures import _vocabulary_cross_entropy as module
+from bertcli.architectures._vocabulary_cross_entropy import LinearCrossEntropy
 
 
-@pytest.mark.parametrize("block", [7, 2048])
-def test_the_fused_loss_and_its_gradients_equal_torch_in_float64(monkeypatch, block):
-    monkeypatch.setattr(module, "_TARGETS_PER_BLOCK", block)
+@pytest.mark.parametrize(("chunk", "block"), [(2048, 2048), (2048, 7), (16, 7), (7, 16)])
+def test_the_fused_loss_and_its_gradients_equal_torch_in_float64(monkeypatch, chunk, block):
+    monkeypatch.setattr(module, "_TARGETS_PER_CHUNK", chunk)
+    monkeypatch.setattr(module, "_LOGITS_PER_BLOCK_ON_CPU", block * 300)
     torch.manual_seed(0)
     hidden, weight, bias = torch.randn(50, 16), torch.randn(300, 16), torch.randn(300)
     labels = torch.randint(0, 300, (50,))

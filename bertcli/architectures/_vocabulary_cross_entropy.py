@@ -11,7 +11,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_TARGETS_PER_BLOCK = 2048
+from bertcli.contracts.loss import Loss
+
+_TARGETS_PER_CHUNK = 2048
+"""Targets whose errors are held at once, until the matrix products that turn them into gradients."""
+_LOGITS_PER_BLOCK_ON_CPU = 1 << 21
+"""Float32 logits that a CPU works on at a time: 8 MiB stay in its cache from the product to the errors."""
+
+
+def vocabulary_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, labels: Tensor) -> Loss:
+    """The loss of a language model whose logits are ``features @ weight.T + bias``; shapes as below."""
+    apply: Any = LinearCrossEntropy.apply
+    total, correct = apply(features, weight, bias, labels)
+    return Loss(total, labels.numel(), correct)
 
 
 class LinearCrossEntropy(torch.autograd.Function):
@@ -26,26 +38,27 @@ class LinearCrossEntropy(torch.autograd.Function):
         """Loss and count; gradients, where they are asked for, are finished here and only scaled in backward."""
         device = hidden.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
-        states, matrix = hidden.to(dtype), weight.to(dtype)
+        states, matrix, offsets = hidden.to(dtype), weight.to(dtype), bias.to(dtype)
         wants_gradient = any(ctx.needs_input_grad)
         total = hidden.new_zeros((), dtype=torch.float32)
         correct = torch.zeros((), dtype=torch.int64, device=hidden.device)
         hidden_gradient = torch.empty_like(states) if wants_gradient else None
         weight_gradient = bias_gradient = None
-        for start in range(0, len(labels), _TARGETS_PER_BLOCK):
-            block, wanted = states[start : start + _TARGETS_PER_BLOCK], labels[start : start + _TARGETS_PER_BLOCK]
-            logits = torch.addmm(bias.to(dtype), block, matrix.t()).float()  # (block, vocab)
-            highest = logits.amax(dim=-1)  # (block,)
-            of_label = logits.gather(1, wanted[:, None]).squeeze(1)
-            correct += (logits.argmax(dim=-1) == wanted).sum()
-            probabilities = torch.softmax(logits, dim=-1, out=logits)
-            # log Σ exp = highest - log p(highest); p(highest) is at least 1/vocab, so nothing underflows.
-            total += (highest - probabilities.amax(dim=-1).log() - of_label).sum()
+        for chunk in _slices(len(labels), _TARGETS_PER_CHUNK):
+            errors = torch.empty(len(labels[chunk]), len(matrix), dtype=dtype, device=hidden.device)
+            for block in _slices(len(errors), _block_size(hidden, len(matrix))):
+                wanted = labels[chunk][block]
+                logits = torch.addmm(offsets, states[chunk][block], matrix.t()).float()  # (block, vocab)
+                correct += (logits.argmax(dim=-1) == wanted).sum()
+                log_probabilities = torch.log_softmax(logits, dim=-1)
+                of_label = log_probabilities.gather(1, wanted[:, None])
+                total -= of_label.sum()
+                if wants_gradient:
+                    torch.exp(log_probabilities, out=errors[block])
+                    errors[block].scatter_(1, wanted[:, None], of_label.expm1().to(dtype))  # p - 1, before rounding
             if hidden_gradient is not None:
-                probabilities[torch.arange(len(wanted), device=hidden.device), wanted] -= 1
-                errors = probabilities.to(dtype)
-                torch.mm(errors, matrix, out=hidden_gradient[start : start + _TARGETS_PER_BLOCK])
-                part, bias_part = (errors.t() @ block).float(), probabilities.sum(dim=0)
+                torch.mm(errors, matrix, out=hidden_gradient[chunk])
+                part, bias_part = (errors.t() @ states[chunk]).float(), errors.sum(dim=0, dtype=torch.float32)
                 weight_gradient = part if weight_gradient is None else weight_gradient.add_(part)
                 bias_gradient = bias_part if bias_gradient is None else bias_gradient.add_(bias_part)
         if wants_gradient:
@@ -63,3 +76,14 @@ class LinearCrossEntropy(torch.autograd.Function):
             for saved, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
         )
         return (*scaled, None)
+
+
+def _slices(length: int, size: int) -> list[slice]:
+    return [slice(start, start + size) for start in range(0, length, size)]
+
+
+def _block_size(hidden: Tensor, vocabulary_size: int) -> int:
+    """Targets whose logits are made at a time; other devices than a CPU are quickest with many."""
+    if hidden.device.type != "cpu":
+        return _TARGETS_PER_CHUNK
+    return max(1, _LOGITS_PER_BLOCK_ON_CPU // vocabulary_size)

@@ -1,0 +1,168 @@
+"""A training run in its directory: it goes on from the newest checkpoint, logs, evaluates, saves and stops as asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from torch import nn
+from torch.optim import Optimizer
+
+from bertcli.contracts.batch import StepBatches
+from bertcli.core.messages import notice, progress
+from bertcli.errors import InterruptedRunError
+from bertcli.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
+from bertcli.training.loop import StepResult, train
+from bertcli.training.metrics import Meter
+from bertcli.training.run_directory import RunDirectory
+from bertcli.training.signals import StopRequest
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+@dataclass
+class TrainingState:
+    """Where a run stands: what a checkpoint keeps beside weights, moments and generators."""
+
+    step: int = 0
+    tokens_seen: int = 0
+    elapsed_seconds: float = 0.0
+    """Time spent training, over every resume."""
+    cursor: dict[str, int] | None = None
+    """Where the stream of batches stands; None at its beginning."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How far a run goes and how often it does what, in optimizer steps."""
+
+    steps: int
+    log_every: int
+    eval_every: int
+    save_every: int
+    keep: int
+    """Checkpoints that remain when the run has ended; while it lasts there is one at least."""
+    deadline: float | None = None
+    """``time.monotonic()`` at which the run ends even if steps are left."""
+
+
+class Trainer:
+    """A model and its optimizer under training. Made, it stands where the newest checkpoint left the run."""
+
+    def __init__(
+        self, run: RunDirectory, model: nn.Module, optimizer: Optimizer, *, accelerator: Accelerator, pace: Pace
+    ) -> None:
+        self._run = run
+        self._model = model
+        self._optimizer = optimizer
+        self._accelerator = accelerator
+        self._pace = pace
+        self.state = self._restored()
+        self.prepared: nn.Module = accelerator.prepare(model)
+        self.metrics: dict[str, float] = {}
+        """The newest line of training metrics; empty until the first."""
+        self.speeds: list[float] = []
+        """Tokens per second of every line so far."""
+
+    def train(
+        self,
+        learning_rate: Callable[[int], float],
+        batches: Generator[StepBatches, None, None],
+        *,
+        weights: dict[str, float],
+        clip: float,
+        stop: StopRequest,
+        evaluate: Callable[[], dict[str, float]],
+        what: str,
+        rate_of: str,
+    ) -> None:
+        """Train to the last step. ``evaluate`` gives the metrics that are logged every ``eval_every`` steps.
+
+        ``what`` is shown beside the bar, and ``rate_of`` (``tokens`` or ``sequences``) says which speed. Raises
+        ``InterruptedRunError``, the checkpoint saved, where ``stop`` was asked for, and ``NonFiniteLossError``.
+        """
+        pace, state = self._pace, self.state
+        meter = Meter(weights=weights, check_every_step=self._accelerator.device.type == "cpu")
+        before, started_at = state.elapsed_seconds, time.monotonic()
+        with progress(what, pace.steps, "steps") as bar, closing(batches):
+            for result in train(
+                self.prepared,
+                self._optimizer,
+                learning_rate,
+                batches,
+                accelerator=self._accelerator,
+                weights=weights,
+                start_step=state.step,
+                steps=pace.steps,
+                clip=clip,
+            ):
+                self._advance(result)
+                now = time.monotonic()
+                state.elapsed_seconds = before + now - started_at
+                meter.add(result)
+                stopped = bool(stop)  # asked once: a signal that comes later is for the next step
+                finished = result.step == pace.steps or (pace.deadline is not None and now > pace.deadline)
+                evaluating = result.step % pace.eval_every == 0 and not finished and not stopped
+                saving = stopped or (pace.keep > 0 if finished else result.step % pace.save_every == 0)
+                if result.step % pace.log_every == 0 or evaluating or saving or finished:
+                    self._log(meter.read(), result)  # and with it make sure that what is saved is finite
+                bar.update(result.step, self._status(rate_of))
+                paused_at = time.monotonic()
+                if evaluating:
+                    self.log(evaluate())
+                if saving:
+                    self._save()
+                meter.pause(time.monotonic() - paused_at)
+                if stopped:
+                    assert stop.signal_number is not None
+                    raise InterruptedRunError(
+                        f"interrupted after step {state.step} of {pace.steps}; the checkpoint is saved",
+                        signal_number=stop.signal_number,
+                        hint="the same command with --resume continues",
+                    )
+                if finished:
+                    break
+
+    def log(self, metrics: dict[str, float]) -> None:
+        """Append a line of metrics to those of the run, at the step at hand."""
+        self._run.log({"step": self.state.step, "tokens_seen": self.state.tokens_seen, **metrics})
+
+    def _restored(self) -> TrainingState:
+        checkpoint = newest_checkpoint(self._run.checkpoints)
+        if checkpoint is None:
+            self._run.forget_after(-1)
+            return TrainingState()
+        load_checkpoint(checkpoint, self._model, self._optimizer)
+        self._run.forget_after(checkpoint.step)
+        notice(f"continuing after step {checkpoint.step}")
+        return TrainingState(checkpoint.step, **checkpoint.state)
+
+    def _advance(self, result: StepResult) -> None:
+        self.state.step = result.step
+        self.state.tokens_seen += result.tokens
+        self.state.cursor = result.after
+
+    def _log(self, metrics: dict[str, float], result: StepResult) -> None:
+        self.metrics = metrics
+        self.speeds.append(metrics["speed/tokens_per_second"])
+        self.log({"epoch": result.epoch, **metrics})
+
+    def _save(self) -> None:
+        state = asdict(self.state)
+        step = state.pop("step")
+        keep = max(1, self._pace.keep)
+        save_checkpoint(self._run.checkpoints, step, self._model, self._optimizer, state, keep=keep)
+
+    def _status(self, rate_of: str) -> str:
+        if not self.metrics:
+            return ""
+        losses = " ".join(
+            f"{name.removeprefix('train/loss_')} {value:.3f}"
+            for name, value in self.metrics.items()
+            if name.startswith("train/loss_")
+        )
+        return f"{losses}  {self.metrics[f'speed/{rate_of}_per_second']:,.0f} {rate_of}/s"
