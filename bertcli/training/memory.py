@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import resource
 import sys
 
@@ -13,13 +14,15 @@ _TOP_PAD_BYTES = 64 << 20
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep freed blocks instead of giving them back to the system after every tensor.
+    """Let glibc keep freed blocks instead of giving them back to the system after every tensor, in pages of 2 MB.
 
     A training step allocates the same large blocks every time; taking them anew costs a page fault for every 4 KB, a
-    tenth of the step of a small model. Nothing happens with other C libraries.
+    quarter of the step of a small model. torch looks for its variable at its first allocation; nothing happens with
+    other C libraries.
     """
     if not sys.platform.startswith("linux"):
         return
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     library = ctypes.CDLL(None)
     if hasattr(library, "gnu_get_libc_version"):
         library.mallopt(_M_MMAP_MAX, 0)
