@@ -1,4 +1,4 @@
-"""Linear layer and cross-entropy over the vocabulary in one function: no second copy of the logits is ever held.
+"""Linear layer and cross-entropy over the vocabulary in one function: no logits are held for the gradient.
 
 Logits are made for a chunk of targets at a time, turned into errors in place, and from these into gradients at once;
 autograd would keep logits, their logarithms and both gradients. Imports torch, so it is itself imported late.
@@ -21,6 +21,8 @@ _LOGITS_PER_BLOCK_ON_CPU = 1 << 19
 
 def vocabulary_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, labels: Tensor) -> Loss:
     """The loss of a language model whose logits are ``features @ weight.T + bias``; shapes as below."""
+    if not torch.is_grad_enabled():  # a function is not told: its inputs still ask for gradients
+        features, weight, bias = features.detach(), weight.detach(), bias.detach()
     apply: Any = LinearCrossEntropy.apply
     total, correct = apply(features, weight, bias, labels)
     return Loss(total, labels.numel(), correct)

@@ -13,7 +13,7 @@ from bertcli.core.settings import Flag, Settings
 class Demo(Settings):
     """The whole chain on the docstrings of the installed libraries."""
 
-    minutes: Annotated[float, Field(gt=0), Flag("--minutes")] = 2
+    minutes: Annotated[float, Field(gt=0), Flag("--minutes")] = 3
     """Time to pretrain for."""
     classes: Annotated[int, Field(ge=2), Flag("--classes")] = 8
     """Libraries to tell apart: those with the most docstrings."""

@@ -88,7 +88,7 @@ class Finetune(Settings):
     log_every: Annotated[int, Field(ge=1), Flag("--log-every")] = 10
     """Steps between lines of metrics."""
     keep: Annotated[int, Field(ge=0), Flag("--keep")] = 0
-    """Checkpoints to keep when a run is finished; while it runs there is always one."""
+    """Checkpoints to keep when a run is finished; while it runs the newest is there."""
     limit: Annotated[int | None, Field(ge=1), Flag("--limit")] = None
     """Use at most so many examples of every split, to try things out."""
     fail_under: Annotated[tuple[Threshold, ...], Flag("--fail-under")] = ()

@@ -40,9 +40,7 @@ class PretrainingOptimizer(Optimizer):
 class Schedule(Settings):
     """How the learning rate moves over the steps."""
 
-    shape: Annotated[Literal["linear", "cosine", "constant", "slanted-triangular", "wsd"], Flag("--schedule")] = (
-        "linear"
-    )
+    shape: Annotated[Shape, Flag("--schedule")] = "linear"
     """Shape of the learning rate after warm-up."""
     warmup: Annotated[float, Field(ge=0), Flag("--warmup")] = 0.06
     """Warm-up: a share of the steps below 1, a number of steps from 1 on."""

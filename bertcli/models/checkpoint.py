@@ -14,7 +14,7 @@ from typing import Any
 
 from bertcli import __version__
 from bertcli.contracts.architecture import ARCHITECTURES, LoadedModel
-from bertcli.core import atomic
+from bertcli.core import atomic, fingerprints
 from bertcli.core.chatter import quiet_transformers
 from bertcli.core.component_folder import did_you_mean
 from bertcli.core.hub import local_directory
@@ -94,6 +94,12 @@ def architecture_of(config: dict[str, Any], path: Path) -> Any:
         hint = f"{start}known: {', '.join(sorted(known))}"
         raise ModelError(f"unknown model_type {model_type!r}", path=path, hint=hint)
     return known[model_type]
+
+
+def fingerprint_of_weights(directory: Path) -> str:
+    """One hash over the weights of a model directory, whatever files they lie in."""
+    files = sorted(file for file in directory.iterdir() if file.suffix in (".safetensors", ".bin"))
+    return fingerprints.of_value({file.name: fingerprints.of_file(file) for file in files})
 
 
 def save_model(path: Path, model: Any, *, trained: Sequence[str], tokenizer: Any) -> None:

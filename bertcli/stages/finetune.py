@@ -24,7 +24,7 @@ from bertcli.training import results
 from bertcli.training.checkpoints import newest_checkpoint
 from bertcli.training.optimizers import adamw
 from bertcli.training.results import RESULT_NAME, Result
-from bertcli.training.run_directory import RunDirectory
+from bertcli.training.run_directory import MAY_DIFFER, RunDirectory
 from bertcli.training.schedules import learning_rate
 from bertcli.training.signals import StopRequest, stop_on_signals
 from bertcli.training.trainer import Pace, Trainer
@@ -57,10 +57,10 @@ def finetune(requested: Finetune) -> FinetuneReport | FinetunePlan:
     if config.dry_run:
         return plan
     if run.begin(overwrite=config.overwrite, resume=config.resume, inputs=_inputs(config)):
-        run.check_facts(data=session.splits.sha256)
+        run.check_facts(**session.facts)
         _take_up(run, session.config)
     else:
-        run.describe("finetune", requested, session.config, data=session.splits.sha256, plan=plan.dump())
+        run.describe("finetune", requested, session.config, **session.facts, plan=plan.dump())
     with stop_on_signals() as stop:
         return _every_seed(session, run, stop)
 
@@ -84,22 +84,17 @@ def _steps_of(run: RunDirectory) -> int | None:
 
 
 def _check_steps(run: RunDirectory, config: Finetune) -> None:
-    """Refuse other steps than those of a run that cannot go on to them. Raises ``ConfigError``."""
+    """Refuse more steps than a run can go on to. Raises ``ConfigError``."""
     for one in _runs(run, config).values():
         before = _steps_of(one)
-        if before is None or config.steps is None or before == config.steps:
+        if before is None or config.steps is None or config.steps <= before:
             continue
-        if config.steps < before:
-            stands = f"the run goes on to {before} steps"
-        elif (one.path / RESULT_NAME).is_file() and newest_checkpoint(one.checkpoints) is None:
-            stands = f"the run was finished after {before} steps and kept no checkpoint"
-        else:
-            continue
-        raise ConfigError(
-            f"{stands}, now {config.steps} are asked for",
-            path=one.path,
-            hint="-o DIR or --overwrite starts a new run; a run with --keep 1 can go on after its last step",
-        )
+        if (one.path / RESULT_NAME).is_file() and newest_checkpoint(one.checkpoints) is None:
+            raise ConfigError(
+                f"the run was finished after {before} steps and kept no checkpoint, now {config.steps} are asked for",
+                path=one.path,
+                hint="-o DIR or --overwrite starts a new run; a run with --keep 1 can go on after its last step",
+            )
 
 
 def _take_up(run: RunDirectory, config: Finetune) -> None:
@@ -144,7 +139,7 @@ def _inner_run(session: Session, run: RunDirectory, seed: int, stop: StopRequest
         _take_up(run, own)
     else:
         run.path.mkdir(parents=True, exist_ok=True)
-        run.describe("finetune", own, own, data=session.splits.sha256)
+        run.describe("finetune", own, own, **session.facts)
     return _one_seed(replace(session, config=own), run, seed, stop)
 
 
@@ -216,18 +211,7 @@ def _one_seed(session: Session, run: RunDirectory, seed: int, stop: StopRequest)
 
 def _what_matters(config: Finetune) -> dict[str, Any]:
     """The configuration without where and how it ran."""
-    aside = {
-        "output",
-        "overwrite",
-        "resume",
-        "dry_run",
-        "workers",
-        "threads",
-        "keep",
-        "save_every",
-        "fail_under",
-        "text",
-    }
+    aside = MAY_DIFFER | {"threads"}
     return {name: value for name, value in config.dump().items() if name not in aside}
 
 

@@ -17,7 +17,7 @@ from bertcli.core.messages import notice
 from bertcli.data.bucketing import BucketedBatches, steps_per_epoch
 from bertcli.data.splits import Splits, check_metrics, find_files, load_hub_splits, metric_suffix, read_splits
 from bertcli.errors import ConfigError, ModelError, VocabularyError
-from bertcli.models.checkpoint import model_directory, open_model, pooler_is_trained
+from bertcli.models.checkpoint import fingerprint_of_weights, model_directory, open_model, pooler_is_trained
 from bertcli.models.finetuning import FinetuningModel, restart_pooler
 from bertcli.tasks import FoundTask, find_task
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
@@ -72,6 +72,8 @@ class Session:
     accelerator: Accelerator
     parameters: int
     pooler_is_trained: bool
+    weights_sha256: str
+    """Of the model it starts from."""
 
     @classmethod
     def open(cls, config: Finetune) -> Session:
@@ -83,7 +85,8 @@ class Session:
         suffixes = [metric_suffix(split.split, splits.dev[0].split) for split in splits.dev]
         check_metrics(task, config.thresholds(), suffixes)
         tokenizer = load_tokenizer(config.model)
-        session = cls(config, found, splits, {}, tokenizer, accelerator, 0, pooler_is_trained(directory) is not False)
+        trained, weights = pooler_is_trained(directory) is not False, fingerprint_of_weights(directory)
+        session = cls(config, found, splits, {}, tokenizer, accelerator, 0, trained, weights)
         model = session.build(config.seed)
         segments = _check_fits(model.encoder.config, config, tokenizer)
         features = {split.split: splits.task.encode(split, tokenizer, config.max_length) for split in splits.all()}
@@ -93,6 +96,11 @@ class Session:
         resolved = _resolved(config, found, model.encoder.config, features["train"].items, accelerator)
         parameters = sum(parameter.numel() for parameter in model.parameters())
         return replace(session, config=resolved, features=features, parameters=parameters)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a resume must find unchanged."""
+        return {"data": self.splits.sha256, "weights": self.weights_sha256}
 
     @property
     def task(self) -> Task:

@@ -78,7 +78,7 @@ def pretrain(requested: Pretrain) -> PretrainReport | PretrainPlan:
         with stop_on_signals() as stop:
             return _run(session, run, stop, deadline, started_at)
     except UserError:
-        if not resuming:
+        if not resuming and not any(run.checkpoints.glob("step-*")):
             run.discard()  # what was asked for cannot be done: nothing half-written remains
         raise
 
@@ -133,6 +133,9 @@ def _run(
     pace = Pace(config.steps, config.log_every, config.eval_every, config.save_every, config.keep, deadline)
     trainer = Trainer(run, model, optimizer, accelerator=accelerator, pace=pace)
     evaluation = session.evaluation()
+    was_finished = trainer.state.step == config.steps and run.model.is_dir()
+    if was_finished:
+        notice(f"{run.path} is finished already")
 
     def evaluated() -> dict[str, float]:
         return _evaluation_metrics(trainer.prepared, evaluation, session)
@@ -155,7 +158,8 @@ def _run(
         rate_of="tokens",
     )
     after = evaluated()
-    trainer.log(after)
+    if not was_finished:
+        trainer.log(after)
     trained = ["encoder", *(["pooler"] if reads_pooled(session.opened.objectives) else []), *model.heads]
     save_model(run.model, model.assembled(), trained=trained, tokenizer=session.tokenizer)
     return PretrainReport(

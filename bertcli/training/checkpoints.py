@@ -8,12 +8,15 @@ other two. The newest complete checkpoint is the one that a resume takes.
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -39,16 +42,29 @@ class Checkpoint:
 def save_checkpoint(
     root: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], *, keep: int
 ) -> Path:
-    """Write ``root/step-XXXXXXXX`` and remove all but the newest ``keep``."""
+    """Write ``root/step-XXXXXXXX`` and remove all but the newest ``keep``. Raises ``OutputError`` on a full disk."""
     directory = root / f"step-{step:08d}"
     with new_directory(directory, overwrite=True) as partial:
-        save_file({name: value.contiguous() for name, value in _weights(model).items()}, partial / _WEIGHTS)
-        save_file(_optimizer_tensors(model, optimizer) | _generator_tensors(), partial / _OPTIMIZER)
+        _save({name: value.contiguous() for name, value in _weights(model).items()}, partial / _WEIGHTS)
+        _save(_optimizer_tensors(model, optimizer) | _generator_tensors(), partial / _OPTIMIZER)
         sums = {name: fingerprints.of_file(partial / name) for name in (_WEIGHTS, _OPTIMIZER)}
         (partial / _STATE).write_text(json.dumps({"step": step, "sha256": sums, "state": state}, indent=2) + "\n")
-    for old in sorted(root.glob("step-*"))[:-keep]:
-        shutil.rmtree(old)
+    steps = sorted(root.glob("step-*"))
+    here = steps.index(directory)
+    for other in [*steps[: here + 1][:-keep], *steps[here + 1 :]]:  # later ones are damaged: a resume passed them over
+        shutil.rmtree(other)
     return directory
+
+
+def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:  # the library's own error, also where the system says that the disk is full
+        found = re.search(r"os error (\d+)", str(error))
+        if found is None:
+            raise
+        number = int(found[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def newest_checkpoint(root: Path) -> Checkpoint | None:

@@ -61,11 +61,6 @@ class Meter:
         self._started_at = time.perf_counter()
         return metrics
 
-    @property
-    def has_steps(self) -> bool:
-        """Whether anything was collected since the last reading."""
-        return bool(self._pending)
-
 
 def _check_finite(steps: list[StepResult]) -> None:
     for step in steps:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import bertcli
+from bertcli.config.loader import load_config
 from bertcli.core import atomic
 from bertcli.core.manifest import MANIFEST_NAME, read_manifest, write_manifest
 from bertcli.core.settings import Settings
-from bertcli.core.yaml_files import read_yaml, write_yaml
+from bertcli.core.yaml_files import write_yaml
 from bertcli.errors import ConfigError, DataError
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
@@ -20,7 +21,8 @@ SettingsType = TypeVar("SettingsType", bound=Settings)
 # What may differ between a run and its resume: where it runs, how it is fed, how it talks, and more of the same.
 _WHERE_AND_HOW = ("device", "workers", "output", "resume", "overwrite", "dry_run", "text", "fail_under")
 _INTERVALS = ("keep", "save_every", "eval_every", "log_every")
-_MAY_DIFFER = frozenset((*_WHERE_AND_HOW, *_INTERVALS))
+MAY_DIFFER = frozenset((*_WHERE_AND_HOW, *_INTERVALS))
+"""What does not change the weights of a run, and may differ between it and its resume."""
 
 
 class RunDirectory:
@@ -40,9 +42,15 @@ class RunDirectory:
         if not self.exists():
             return requested
         manifest = read_manifest(self.path, kind="run", made_by=f"bertcli {command}")
-        _check_same_request(manifest["config"], requested, self.path)
-        resolved = type(requested).model_validate(read_yaml(self.path / "config.yaml").values)
-        given = requested.model_fields_set & (_MAY_DIFFER | {"steps"})
+        if manifest["command"] != command:
+            raise DataError(
+                f"this run was made by `bertcli {manifest['command']}`, not by `bertcli {command}`",
+                path=self.path,
+                hint="-o DIR names another run",
+            )
+        resolved = load_config(type(requested), file=self.path / "config.yaml")
+        _check_same_request(manifest["config"], resolved.dump(), requested, self.path)
+        given = requested.model_fields_set & (MAY_DIFFER | {"steps"})
         return resolved.model_copy(update={name: getattr(requested, name) for name in given})
 
     def exists(self) -> bool:
@@ -72,7 +80,7 @@ class RunDirectory:
         """Refuse to go on with other inputs than the run began with. Raises ``DataError``."""
         manifest = read_manifest(self.path, kind="run", made_by="bertcli")
         for name, value in facts.items():
-            before = str(manifest.get(name))
+            before = str(manifest.get(name, value))
             if before != value:
                 raise DataError(
                     f"the {name} have changed since this run began ({before[:8]} then, {value[:8]} now)",
@@ -137,15 +145,21 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _check_same_request(stored: dict[str, Any], requested: Settings, path: Path) -> None:
+def _check_same_request(
+    asked_before: dict[str, Any], resolved: dict[str, Any], requested: Settings, path: Path
+) -> None:
+    """Raise ``ConfigError`` where something was asked for that is neither what the run was asked for nor has."""
     given = requested.dump()
     for name in sorted(requested.model_fields_set & given.keys()):
-        value = given[name]
-        before = stored.get(name)
-        if name in _MAY_DIFFER or value == before or (name == "steps" and before is not None and value > before):
+        value, before = given[name], resolved.get(name)
+        if name in MAY_DIFFER or value == before:
             continue
+        more_steps = name == "steps" and before is not None and value > before
+        if more_steps or (name != "steps" and value == asked_before.get(name)):
+            continue
+        stands = f"was run with {name} = {before}" if before is not None else f"was run without {name}"
         raise ConfigError(
-            f"{path} was run with {name} = {before!r}, now {value!r} is asked for",
-            hint="a resume takes the run's own configuration; only the device, the data workers and more steps may "
-            "differ. --overwrite or -o DIR starts a new run",
+            f"{path} {stands}, now {value} is asked for",
+            hint="a resume takes the run's own configuration; only more steps, and where and how it runs, may differ. "
+            "--overwrite or -o DIR starts a new run",
         )

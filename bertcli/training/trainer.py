@@ -45,7 +45,7 @@ class Pace:
     eval_every: int
     save_every: int
     keep: int
-    """Checkpoints that remain when the run has ended; while it lasts there is one at least."""
+    """Checkpoints that remain, one at least."""
     deadline: float | None = None
     """``time.monotonic()`` at which the run ends even if steps are left."""
 
@@ -107,7 +107,7 @@ class Trainer:
                 stopped = bool(stop)  # asked once: a signal that comes later is for the next step
                 finished = result.step == pace.steps or (pace.deadline is not None and now > pace.deadline)
                 evaluating = result.step % pace.eval_every == 0 and not finished and not stopped
-                saving = stopped or (pace.keep > 0 if finished else result.step % pace.save_every == 0)
+                saving = stopped or finished or result.step % pace.save_every == 0
                 if result.step % pace.log_every == 0 or evaluating or saving or finished:
                     self._log(meter.read(), result)  # and with it make sure that what is saved is finite
                 bar.update(result.step, self._status(rate_of))
@@ -125,6 +125,8 @@ class Trainer:
                         hint="the same command with --resume continues",
                     )
                 if finished:
+                    if state.step < pace.steps:
+                        notice(f"the time is over after step {state.step} of {pace.steps}: the schedule was cut short")
                     break
 
     def log(self, metrics: dict[str, float]) -> None:

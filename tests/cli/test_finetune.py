@@ -16,7 +16,7 @@ import pytest
 import torch
 import transformers
 import yaml
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from bertcli.cli.app import run
 from bertcli.core.chatter import quiet_transformers
@@ -294,7 +294,20 @@ def test_a_finished_run_goes_on_for_longer_from_a_checkpoint_that_it_kept(
     assert finetune(*arguments, "--steps", "5", "--resume") == 0
     assert "is finished already" in error_of(capsys)
     assert finetune(*arguments, "--steps", "4", "--resume") == 2
-    assert "the run goes on to 5 steps, now 4 are asked for" in error_of(capsys)
+    assert "was run with steps = 5, now 4 is asked for" in error_of(capsys)
+
+
+def test_a_resume_from_other_weights_is_refused(
+    finetune: Finetune, model: Path, sst2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = tmp_path / "start"
+    shutil.copytree(model, start)
+    arguments = ("--task", "sst2", "--data", sst2, "--steps", "1", "-o", tmp_path / "run")
+    assert finetune(*arguments, model=start) == 0
+    weights = load_file(start / "model.safetensors")
+    save_file({name: value + 1 for name, value in weights.items()}, start / "model.safetensors", {"format": "pt"})
+    assert finetune(*arguments, "--resume", model=start) == 2
+    assert "the weights have changed since this run began" in error_of(capsys)
 
 
 @pytest.mark.parametrize("seeds", ["1", "2"])

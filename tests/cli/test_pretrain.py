@@ -268,6 +268,63 @@ def test_more_steps_go_on_from_a_finished_run_and_are_written_down(workplace, be
     assert [line["step"] for line in metrics("run")][-1] == 6
 
 
+def test_fewer_steps_than_the_run_has_are_refused(workplace, bertcli):
+    assert pretrain(bertcli, "--mlm", "--steps", 2, "-o", "run").code == 0
+    assert pretrain(bertcli, "--mlm", "--steps", 4, "-o", "run", "--resume").code == 0
+    error = bad(bertcli, "--mlm", "--steps", 3, "-o", "run", "--resume")
+    assert "run was run with steps = 4, now 3 is asked for" in error
+    assert yaml.safe_load(Path("run/config.yaml").read_text())["steps"] == 4
+
+
+def test_a_finished_run_is_not_evaluated_into_its_metrics_again(workplace, bertcli):
+    for more in ((), ("--resume",)):
+        outcome = pretrain(bertcli, "--mlm", "--steps", 2, "--json", "-o", "run", *more)
+        assert outcome.code == 0
+        assert outcome.json()["evaluation"]
+    kinds = [(line["step"], "eval/loss_mlm" in line) for line in metrics("run")]
+    assert len(kinds) == len(set(kinds))
+
+
+def test_the_resolved_configuration_of_a_run_continues_it(workplace, bertcli):
+    assert pretrain(bertcli, "--mlm", "--steps", 2, "-o", "run").code == 0
+    assert bertcli("pretrain", "run/config.yaml", "-o", "run", "--resume", "--quiet").code == 0
+
+
+def test_a_run_of_another_command_is_not_resumed(workplace, bertcli):
+    assert pretrain(bertcli, "--mlm", "--steps", 1, "-o", "run").code == 0
+    manifest = json.loads(Path("run/manifest.json").read_text())
+    Path("run/manifest.json").write_text(json.dumps(manifest | {"command": "finetune"}))
+    error = bad(bertcli, "--mlm", "--steps", 1, "-o", "run", "--resume")
+    assert "this run was made by `bertcli finetune`, not by `bertcli pretrain`" in error
+
+
+def test_a_typo_in_the_configuration_of_a_run_is_shown_where_it_stands(workplace, bertcli):
+    assert pretrain(bertcli, "--mlm", "--steps", 1, "-o", "run").code == 0
+    config = Path("run/config.yaml")
+    config.write_text(config.read_text().replace("batch_size:", "bach_size:", 1))
+    error = bad(bertcli, "--mlm", "--steps", 1, "-o", "run", "--resume")
+    assert "run/config.yaml:" in error
+    assert "did you mean 'batch_size'?" in error
+
+
+def test_a_full_disk_in_the_middle_keeps_the_run_and_its_checkpoints(workplace, bertcli, monkeypatch):
+    from bertcli.errors import OutputError
+    from bertcli.training import trainer
+
+    save = trainer.save_checkpoint
+
+    def second_fails(root, step, *arguments, **more):
+        if step == 4:
+            raise OutputError("the disk is full", path=root)
+        return save(root, step, *arguments, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trainer, "save_checkpoint", second_fails)
+        assert "the disk is full" in bad(bertcli, "--mlm", "--steps", 6, "--save-every", 2, "-o", "run")
+    assert [path.name for path in Path("run/checkpoints").iterdir()] == ["step-00000002"]
+    assert pretrain(bertcli, "--mlm", "--steps", 6, "-o", "run", "--resume").code == 0
+
+
 def test_overwriting_never_removes_the_model_it_starts_from(workplace, bertcli):
     assert pretrain(bertcli, "--mlm", "--steps", 1, "-o", "run").code == 0
     error = bad(bertcli, "--mlm", "--init", "run/model", "--steps", 1, "-o", "run", "--overwrite")

@@ -2,9 +2,11 @@ import json
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
-from bertcli.errors import ModelError
+from bertcli.errors import ModelError, OutputError
+from bertcli.training import checkpoints
 from bertcli.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
 from bertcli.training.optimizers import adamw
 
@@ -85,3 +87,24 @@ def test_tied_weights_are_stored_once_and_nothing_is_pickled(tmp_path):
         assert "decoder.weight" not in tensors.keys()  # noqa: SIM118 - not a mapping
     assert {path.suffix for path in directory.iterdir()} == {".safetensors", ".json"}
     assert json.loads((directory / "state.json").read_text())["step"] == 1
+
+
+def test_what_is_saved_stays_beside_later_checkpoints_that_are_damaged(tmp_path):
+    model, optimizer = made()
+    save_checkpoint(tmp_path, 400, model, optimizer, {}, keep=1)
+    (tmp_path / "step-00000400" / "model.safetensors").write_bytes(b"cut")
+    save_checkpoint(tmp_path, 50, model, optimizer, {}, keep=1)
+    assert [path.name for path in tmp_path.glob("step-*")] == ["step-00000050"]
+
+
+def test_a_full_disk_is_said_as_one(tmp_path, monkeypatch):
+    model, optimizer = made()
+    save_checkpoint(tmp_path, 1, model, optimizer, {}, keep=2)
+
+    def full(tensors, path):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(checkpoints, "save_file", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        save_checkpoint(tmp_path, 2, model, optimizer, {}, keep=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
