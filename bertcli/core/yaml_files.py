@@ -77,7 +77,12 @@ def read_yaml(path: Path) -> YamlFile:
         if root is None:
             return YamlFile(path, {}, lines)
         if not isinstance(root, yaml.MappingNode):
-            raise ConfigError("expected a mapping of keys to values", path=path, line=1)
+            raise ConfigError(
+                "expected a mapping of keys to values",
+                path=path,
+                line=1,
+                hint="this is the YAML file with the configuration; text goes to `bertcli mask build`",
+            )
         _collect_lines(root, (), lines, path)
         return YamlFile(path, loader.construct_document(root), lines)
     except yaml.MarkedYAMLError as error:

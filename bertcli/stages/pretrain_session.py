@@ -18,7 +18,7 @@ from bertcli.data.batches import Cursor, batch_stream, evaluation_batches
 from bertcli.data.examples import LimitedExamples
 from bertcli.data.opening import OpenData, open_data
 from bertcli.errors import ConfigError, VocabularyError
-from bertcli.models.checkpoint import open_model
+from bertcli.models.checkpoint import model_directory, open_model
 from bertcli.models.pretraining import PretrainingModel, check_objectives, reads_pooled, set_dropout
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
 from bertcli.training.accelerators import open_accelerator, precision_of
@@ -174,6 +174,7 @@ def _tell_what_is_not_evaluated(opened: OpenData, held_out: OpenData) -> None:
 
 
 def _check_same_vocabulary(init: str, tokenizer: Tokenizer) -> None:
+    model_directory(init)  # says of a model what the tokenizer would say of a vocabulary
     theirs = load_tokenizer(init).vocabulary
     ours = tokenizer.vocabulary
     if theirs.fingerprint != ours.fingerprint:

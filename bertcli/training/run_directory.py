@@ -12,6 +12,7 @@ import bertcli
 from bertcli.config.loader import load_config
 from bertcli.core import atomic
 from bertcli.core.manifest import MANIFEST_NAME, read_manifest, write_manifest
+from bertcli.core.messages import notice
 from bertcli.core.settings import Settings
 from bertcli.core.yaml_files import write_yaml
 from bertcli.errors import ConfigError, DataError
@@ -64,6 +65,8 @@ class RunDirectory:
         """
         if resume and self.exists():
             return True
+        if resume:
+            notice(f"there is no run in {self.path} to continue: a new one begins")
         # A run that was killed while it described itself has nothing to resume: it is begun anew.
         overwrite = overwrite or (resume and (self.path / MANIFEST_NAME).is_file())
         atomic.check_output_dir(self.path, overwrite=overwrite, resumable=True, inputs=inputs)

@@ -268,6 +268,21 @@ def test_more_steps_go_on_from_a_finished_run_and_are_written_down(workplace, be
     assert [line["step"] for line in metrics("run")][-1] == 6
 
 
+def test_a_resume_of_nothing_says_that_it_begins_anew(workplace, bertcli):
+    outcome = bertcli("pretrain", "--mlm", "--steps", 1, *SMALL[:-1], "-o", "nothing", "--resume")
+    assert outcome.code == 0
+    assert "there is no run in nothing to continue: a new one begins" in outcome.err
+
+
+def test_text_in_place_of_a_configuration_is_told_where_it_goes(workplace, bertcli):
+    assert "text goes to `bertcli mask build`" in bertcli("pretrain", "corpus.txt").err
+
+
+def test_a_model_that_is_not_there_is_asked_for_as_a_model(workplace, bertcli):
+    error = bad(bertcli, "--mlm", "--init", "nowhere", "--steps", 1)
+    assert "hint: give a directory with config.json and model.safetensors" in error
+
+
 def test_fewer_steps_than_the_run_has_are_refused(workplace, bertcli):
     assert pretrain(bertcli, "--mlm", "--steps", 2, "-o", "run").code == 0
     assert pretrain(bertcli, "--mlm", "--steps", 4, "-o", "run", "--resume").code == 0

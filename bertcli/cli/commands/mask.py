@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 from bertcli.cli import console
 from bertcli.cli.options import command_app, configured_command
-from bertcli.config.mask import MaskAudit, MaskBuild, MaskShow
+from bertcli.config.mask import DEFAULT_DATA, MaskAudit, MaskBuild, MaskShow
 from bertcli.contracts.audit import Check
 from bertcli.core.messages import notice
 
@@ -28,8 +29,11 @@ def build(config: MaskBuild, as_json: bool) -> None:
     from bertcli.stages.mask import build_masks
 
     report = build_masks(config)
+    where = [] if config.output == DEFAULT_DATA else ["--data", report.directory]
+    following = shlex.join(["bertcli", "pretrain", *([] if report.static else ["--mlm", "--nsp"]), *where])
     if as_json:
         console.show_json(asdict(report))
+        notice(f"next: {following}")
         return
     facts = {
         "documents": f"{report.documents:,} for training, {report.heldout_documents:,} held out",
@@ -41,7 +45,7 @@ def build(config: MaskBuild, as_json: bool) -> None:
     facts["on disk"] = f"{report.bytes_on_disk / 1e6:,.1f} MB"
     facts["time"] = f"{report.elapsed_seconds:,.1f} s"
     console.show_facts(f"data: {report.directory}", facts)
-    notice("next: bertcli pretrain" + ("" if report.static else " --mlm --nsp"))
+    notice(f"next: {following}")
 
 
 def show(config: MaskShow, as_json: bool) -> None:
