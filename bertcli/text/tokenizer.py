@@ -68,6 +68,29 @@ class Tokenizer:
         """Whether the pieces are WordPiece's; BPE's otherwise."""
         return bool(self._parts["model"]["type"] == "WordPiece")
 
+    @property
+    def takes_words(self) -> bool:
+        """Whether a word that joins the pieces is found in a text: WordPiece over BERT's cleaning and splitting."""
+        model, normalizer = self._parts["model"], self._parts["normalizer"]
+        usual = {"continuing_subword_prefix": CONTINUATION, "max_input_chars_per_word": LONGEST_WORD}
+        return bool(
+            self.is_wordpiece
+            and self._is_by_word()
+            and normalizer["clean_text"]
+            and all(model[name] == value for name, value in usual.items())
+        )
+
+    def words(self, text: str) -> list[str]:
+        """The words of a text, cleaned, before they are cut into pieces."""
+        backend = self._backend
+        return [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(backend.normalizer.normalize_str(text))]
+
+    def with_pieces(self, pieces: Sequence[str]) -> Tokenizer:
+        """The same rules over other WordPiece pieces in the order of their ids; special pieces keep theirs."""
+        model = self._parts["model"] | {"vocab": {piece: number for number, piece in enumerate(pieces)}}
+        backend = tokenizers.Tokenizer.from_str(json.dumps(self._parts | {"model": model}))
+        return Tokenizer(backend, specials=self._specials, path=None, config=self._config)
+
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Piece ids of each text, without special pieces and uncut."""
         if self._words is not None:
