@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -151,6 +151,13 @@ def _targets(columns: Columns, objectives: Objectives) -> Columns:
     for name, own in reads.items():
         found[f"{name}:targets"] = np.flatnonzero(np.take_along_axis(own, positions, axis=1) & filled)
     return found
+
+
+def predicting_only(batch: Batch, ids: NDArray[np.int64]) -> Batch:
+    """The batch with those MLM targets alone whose label is among ``ids``, and no other objective."""
+    labels = np.take_along_axis(batch["labels"], batch["target_positions"], axis=1).ravel()
+    kept = batch["mlm:targets"][np.isin(labels[batch["mlm:targets"]], ids)]
+    return replace(batch, columns=batch.columns | {"mlm:targets": kept}, counts={"mlm": len(kept)})
 
 
 def prepared_ahead(jobs: Iterator[Callable[[], Result]], workers: int) -> Generator[Result, None, None]:

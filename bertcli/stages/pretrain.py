@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bertcli.config.pretrain import Pretrain
 from bertcli.contracts.batch import IGNORED, Batch
 from bertcli.core.messages import notice
-from bertcli.data.batches import Cursor
+from bertcli.data.batches import Cursor, predicting_only
 from bertcli.errors import ModelError, UserError
 from bertcli.models.checkpoint import save_model
 from bertcli.models.pretraining import PretrainingModel, reads_pooled
@@ -144,6 +144,8 @@ def _run(
         notice(f"{config.init} has no {' and no '.join(model.fresh_heads)} head: fresh ones are trained")
     if trainer.state.step == 0:
         before = evaluated()
+        if session.growth is not None and "language_model" not in model.fresh_heads:
+            before |= _losses_of_growth(trainer.prepared, evaluation, session)
         trainer.log(before)
         _refuse_untrained_start(config, model, before, session)
     shape = config.schedule.model_dump(exclude={"shape"})
@@ -197,17 +199,35 @@ def _characters(labels: NDArray[np.int64], piece_lengths: NDArray[np.int64]) -> 
     return int(piece_lengths[labels[labels != IGNORED]].sum())
 
 
+def _losses_of_growth(model: torch.nn.Module, batches: list[Batch], session: Session) -> dict[str, float]:
+    """The MLM loss where the label is a piece that the model of ``--init`` lacked, and where it is one it had."""
+    if session.growth is None or "mlm" not in session.held_out.objectives:
+        return {}
+    new = np.array(list(session.growth.sources))
+    old = np.setdiff1d(np.arange(session.growth.size), new)
+    metrics: dict[str, float] = {}
+    for name, ids in (("new", new), ("old", old)):
+        restricted = [chosen for batch in batches if (chosen := predicting_only(batch, ids)).counts["mlm"]]
+        for result in evaluate(model, restricted, accelerator=session.accelerator).values():
+            metrics[f"eval/loss_mlm_{name}_pieces"] = result.loss
+            notice(f"before the first step: MLM loss {result.loss:.2f} at {result.count:,} targets that are {name} pieces")
+    return metrics
+
+
 def _refuse_untrained_start(
     config: Pretrain, model: PretrainingModel, before: dict[str, float], session: Session
 ) -> None:
-    """A checkpoint whose language model predicts no better than chance was not loaded, whatever the files say."""
+    """A checkpoint whose language model predicts no better than chance was not loaded, whatever the files say.
+
+    Pieces that it never saw are no measure of it.
+    """
     if config.init is None or "eval/loss_mlm" not in before or "language_model" in model.fresh_heads:
         return
+    loss = before.get("eval/loss_mlm_old_pieces", before["eval/loss_mlm"])
     chance = math.log(session.opened.data.vocabulary.size)
-    if before["eval/loss_mlm"] > 0.99 * chance:  # fresh weights begin at chance or above
+    if loss > 0.99 * chance:  # fresh weights begin at chance or above
         raise ModelError(
-            f"the MLM loss before the first step is {before['eval/loss_mlm']:.2f}, that of a model that knows nothing "
-            f"is {chance:.2f}",
+            f"the MLM loss before the first step is {loss:.2f}, that of a model that knows nothing is {chance:.2f}",
             path=config.init,
             hint="its weights do not belong to this vocabulary, or were not loaded",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -19,7 +19,9 @@ from bertcli.data.examples import LimitedExamples
 from bertcli.data.opening import OpenData, open_data
 from bertcli.errors import ConfigError, VocabularyError
 from bertcli.models.checkpoint import model_directory, open_model
+from bertcli.models.growth import grow_vocabulary
 from bertcli.models.pretraining import PretrainingModel, check_objectives, reads_pooled, set_dropout
+from bertcli.text.grown_vocabulary import GrownVocabulary, grown_from
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
 from bertcli.training.accelerators import open_accelerator, precision_of
 
@@ -57,6 +59,8 @@ class Session:
     tokenizer: Tokenizer
     accelerator: Accelerator
     parameters: int
+    growth: GrownVocabulary | None = None
+    """Where the data's vocabulary is that of ``config.init`` with more pieces."""
 
     @classmethod
     def open(cls, config: Pretrain) -> Session:
@@ -65,9 +69,8 @@ class Session:
         opened, held_out = _open_data(config), _open_data(config, held_out=True)
         _tell_what_is_not_evaluated(opened, held_out)
         tokenizer = load_tokenizer(str(opened.data.vocabulary_directory))
-        if config.init is not None:
-            _check_same_vocabulary(config.init, tokenizer)
-        session = cls(config, opened, held_out, tokenizer, accelerator, 0)
+        growth = None if config.init is None else _growth(config.init, tokenizer)
+        session = cls(config, opened, held_out, tokenizer, accelerator, 0, growth)
         model = session.build()
         longest: int = model.main_encoder.config.max_position_embeddings
         if opened.seq_length > longest:
@@ -121,6 +124,8 @@ class Session:
             model = PretrainingModel(architecture, architecture.build(built, pooled=pooled), objectives)
         else:
             architecture, loaded = open_model(self.config.init, pooled=pooled)
+            if self.growth is not None:
+                grow_vocabulary(architecture, loaded, **asdict(self.growth), where=self.config.init)
             check_objectives(architecture, objectives)
             model = PretrainingModel(architecture, loaded.encoder, objectives, loaded.heads)
         if self.config.dropout is not None:
@@ -173,16 +178,30 @@ def _tell_what_is_not_evaluated(opened: OpenData, held_out: OpenData) -> None:
         notice(f"one document is held out, too few to evaluate {', '.join(lacking)}; see --held-out of mask build")
 
 
-def _check_same_vocabulary(init: str, tokenizer: Tokenizer) -> None:
+def _growth(init: str, tokenizer: Tokenizer) -> GrownVocabulary | None:
+    """How the data's vocabulary grew from the model's; None where they are the same.
+
+    Raises ``VocabularyError`` where it is neither the model's nor grown from it.
+    """
     model_directory(init)  # says of a model what the tokenizer would say of a vocabulary
-    theirs = load_tokenizer(init).vocabulary
-    ours = tokenizer.vocabulary
-    if theirs.fingerprint != ours.fingerprint:
+    old = load_tokenizer(init)
+    theirs, ours = old.vocabulary, tokenizer.vocabulary
+    if theirs.fingerprint == ours.fingerprint:
+        return None
+    growth = grown_from(old, tokenizer)
+    if growth is None:
         raise VocabularyError(
             f"the data were made with another vocabulary ({ours.size:,} pieces, {ours.fingerprint[:8]}) than "
             f"{init} has ({theirs.size:,} pieces, {theirs.fingerprint[:8]})",
-            hint=f"make the data with the model's own: bertcli mask build CORPUS --vocab {init}",
+            hint=f"make the data with the model's own: bertcli mask build CORPUS --vocab {init}; "
+            f"`bertcli vocab extend {init} --on CORPUS` adds words to it that the model then learns",
         )
+    replaced = f", {growth.replaced:,} of them in [unusedN] places" if growth.replaced else ""
+    notice(
+        f"the data's vocabulary has {len(growth.sources):,} pieces that {init} lacks{replaced}: each starts as the "
+        "mean of the pieces that its text had"
+    )
+    return growth
 
 
 def _resolved(config: Pretrain, opened: OpenData, accelerator: Accelerator) -> Pretrain:

@@ -25,6 +25,19 @@ SHOWN_WORDS = 10
 
 
 @dataclass(frozen=True)
+class AddedWord:
+    """A new piece: the ``base_pieces`` it was cut into, how often it occurs, and the pieces it saves, as chosen.
+
+    Words that begin with it count as well, and an unknown word counts as one piece more than it has characters.
+    """
+
+    word: str
+    base_pieces: list[str]
+    count: int
+    saved: int
+
+
+@dataclass(frozen=True)
 class VocabularyExtensionReport:
     """What ``vocab extend`` wrote, and how the text is cut with the base and with the extended vocabulary.
 
@@ -48,7 +61,7 @@ class VocabularyExtensionReport:
     base_tokens_per_word: float
     unknown_rate: float
     base_unknown_rate: float
-    most_saving: list[NewWord]
+    most_saving: list[AddedWord]
     elapsed_seconds: float
 
     def dump(self) -> dict[str, Any]:
@@ -117,7 +130,7 @@ def extend_vocabulary(config: VocabExtend) -> VocabularyExtensionReport:
         base_tokens_per_word=base_fit.tokens_per_word,
         unknown_rate=fit.unknown_rate,
         base_unknown_rate=base_fit.unknown_rate,
-        most_saving=sorted(chosen, key=lambda new: -new.saved)[:SHOWN_WORDS],
+        most_saving=_most_saving(chosen, base),
         elapsed_seconds=time.monotonic() - started_at,
     )
 
@@ -167,11 +180,17 @@ def _tell_how_many(config: VocabExtend, chosen: list[NewWord], base_fit: Fit) ->
         raise VocabularyError(
             f"nothing to add: no word that occurs at least {config.min_count} times would save a piece",
             path=config.base,
-            hint=f"the text already takes {base_fit.tokens_per_word:.3f} pieces a word; "
+            hint=f"the text has {base_fit.tokens_per_word:.3f} pieces a word as it is; "
             "more text or a smaller --min-count gives more words to choose from",
         )
     if len(chosen) < config.add:
         notice(f"{len(chosen):,} words of the text save pieces, fewer than the {config.add:,} asked for (--add)")
+
+
+def _most_saving(chosen: list[NewWord], base: Tokenizer) -> list[AddedWord]:
+    best = sorted(chosen, key=lambda new: -new.saved)[:SHOWN_WORDS]
+    cut = map(base.pieces, base.encode([new.word for new in best]))
+    return [AddedWord(new.word, pieces, new.count, new.saved) for new, pieces in zip(best, cut, strict=True)]
 
 
 def _may_be_a_model(base: Path) -> bool:

@@ -51,7 +51,9 @@ def recounted(words: dict[str, int], pieces: list[str], most: int, min_count: in
 
 TEXT_WORDS = st.dictionaries(st.text("abc", min_size=1, max_size=6), st.integers(1, 6), max_size=7)
 BASES = st.lists(
-    st.builds(str.__add__, st.sampled_from(["", "##"]), st.text("abc", min_size=1, max_size=3)), max_size=12, unique=True
+    st.builds(str.__add__, st.sampled_from(["", "##"]), st.text("abc", min_size=1, max_size=3)),
+    max_size=12,
+    unique=True,
 )
 
 

@@ -65,8 +65,9 @@ def extend(config: VocabExtend, as_json: bool) -> None:
                 "time": f"{report.elapsed_seconds:,.1f} s",
             },
         )
-        rows = [(new.word, f"{new.count:,}", f"{new.saved:,}") for new in report.most_saving]
-        console.show_table("the most saving words", ("word", "occurrences", "pieces saved"), rows)
+        rows = [(new.word, " ".join(new.base_pieces), f"{new.count:,}", f"{new.saved:,}") for new in report.most_saving]
+        title = "the most saving words, each with all words that begin with it; unknown ones count as their characters"
+        console.show_table(f"{title} and one", ("word", "before", "occurrences", "pieces saved"), rows)
     build = ["bertcli", "mask", "build", *config.corpus, *_reading_flags(config), "--vocab", report.directory]
     notice(f"next: {shlex.join(build)}")
     if report.model is not None:
