@@ -210,7 +210,9 @@ def _losses_of_growth(model: torch.nn.Module, batches: list[Batch], session: Ses
         restricted = [chosen for batch in batches if (chosen := predicting_only(batch, ids)).counts["mlm"]]
         for result in evaluate(model, restricted, accelerator=session.accelerator).values():
             metrics[f"eval/loss_mlm_{name}_pieces"] = result.loss
-            notice(f"before the first step: MLM loss {result.loss:.2f} at {result.count:,} targets that are {name} pieces")
+            notice(
+                f"before the first step: MLM loss {result.loss:.2f} at {result.count:,} targets that are {name} pieces"
+            )
     return metrics
 
 

@@ -44,7 +44,8 @@ def build(config: VocabBuild, as_json: bool) -> None:
 def extend(config: VocabExtend, as_json: bool) -> None:
     """Add the words of a text to a vocabulary, those that save the most pieces.
 
-    Every old piece keeps its id, so that `bertcli pretrain --init` can continue a model of the old vocabulary.
+    Every old piece keeps its id, so that `bertcli pretrain --init` can continue a model of the old vocabulary. A word
+    that was unknown counts as one piece more than it has characters.
     """
     from bertcli.stages.vocab_extend import extend_vocabulary
 
@@ -66,8 +67,8 @@ def extend(config: VocabExtend, as_json: bool) -> None:
             },
         )
         rows = [(new.word, " ".join(new.base_pieces), f"{new.count:,}", f"{new.saved:,}") for new in report.most_saving]
-        title = "the most saving words, each with all words that begin with it; unknown ones count as their characters"
-        console.show_table(f"{title} and one", ("word", "before", "occurrences", "pieces saved"), rows)
+        title = "the most saving words, each with all words that begin with it"
+        console.show_table(title, ("word", "before", "occurrences", "pieces saved"), rows)
     build = ["bertcli", "mask", "build", *config.corpus, *_reading_flags(config), "--vocab", report.directory]
     notice(f"next: {shlex.join(build)}")
     if report.model is not None:
