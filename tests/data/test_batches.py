@@ -5,7 +5,7 @@ import pytest
 
 from bertcli.contracts.batch import IGNORED
 from bertcli.contracts.objective import make_default_objectives
-from bertcli.data.batches import Cursor, batch_stream, evaluation_batches
+from bertcli.data.batches import Cursor, batch_stream, evaluation_batches, predicting_only
 from bertcli.data.examples import DynamicExamples, LimitedExamples
 
 
@@ -121,3 +121,16 @@ def test_a_limit_cuts_every_epoch(examples):
     data, objectives = examples
     taken = steps((LimitedExamples(data, 5), objectives), 3, batch_size=5)
     assert [sorted(step.micro_batches[0].example_ids) for step in taken] == [[0, 1, 2, 3, 4]] * 3
+
+
+def test_targets_can_be_cut_to_some_labels(examples):
+    data, objectives = examples
+    for batch in islice(evaluation_batches(data, objectives, batch_size=8), 3):
+        labels = batch["labels"]
+        for ids in (np.arange(50), np.arange(50, 200), np.array([], dtype=np.int64)):
+            chosen = predicting_only(batch, ids)
+            read = np.take_along_axis(labels, chosen["target_positions"], axis=1).ravel()[chosen["mlm:targets"]]
+            expected = labels[np.isin(labels, ids)]
+            assert sorted(read.tolist()) == sorted(expected.tolist())
+            assert chosen.counts == {"mlm": len(expected)}
+        assert batch.counts["mlm"] == (labels != IGNORED).sum()

@@ -103,6 +103,15 @@ def test_a_new_word_counts_with_what_it_does_to_longer_words():
     assert choose_words({"foo": 2, "foobar": 1}, PIECES, most=5) == []
 
 
+def test_what_a_word_saves_falls_and_rises_while_others_are_added():
+    pieces = [*SPECIALS, "a", "##b", "##c", "##d", "##e", "##bcd"]
+    # "ab" saves 2 by itself and 3 in "abb", and costs 3 in "abcd", until these two are pieces themselves.
+    chosen = choose_words({"ab": 2, "abb": 3, "abcd": 3}, pieces, most=9)
+    assert chosen == [NewWord("abb", 3, 6), NewWord("abcd", 3, 3), NewWord("ab", 2, 2)]
+    # Here it costs 1 in each of two rare words: without "abb" it saves nothing.
+    assert choose_words({"ab": 2, "abb": 3, "abcd": 1, "abcde": 1}, pieces, most=9) == [NewWord("abb", 3, 6)]
+
+
 def test_equals_are_taken_in_the_order_of_first_sight():
     pieces = [*SPECIALS, *"abc", "##a", "##b", "##c"]
     words = {"cab": 4, "abc": 4, "bca": 4}
