@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bertcli.config.vocab import VocabBuild
 from bertcli.core.atomic import check_output_dir, new_directory
 from bertcli.core.manifest import write_manifest
@@ -17,6 +15,7 @@ from bertcli.core.messages import Progress, notice, progress
 from bertcli.errors import InputFileError, VocabularyError
 from bertcli.text import corpus
 from bertcli.text.bpe import learn_bpe
+from bertcli.text.fit import fit_of
 from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, wordpiece_tokenizer
 from bertcli.text.wordpiece import learn_wordpiece
 from bertcli.text.words import WordCounts, count_words
@@ -69,14 +68,14 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
         if size < config.size:
             notice(f"the corpus gives {size:,} pieces, fewer than the {config.size:,} asked for (--size)")
         _check_casing(tokenizer, config)
-        unknown_rate, tokens_per_word = _fit(tokenizer, words)
+        fit = fit_of(tokenizer, words)
         tokenizer.save(directory)
         facts = {
             "vocabulary": tokenizer.vocabulary.dump(),
             "corpus": corpus.fingerprint(files),
             "counts": {"documents": counts.documents, "characters": counts.characters, "words": words.total()},
-            "unknown_rate": unknown_rate,
-            "tokens_per_word": tokens_per_word,
+            "unknown_rate": fit.unknown_rate,
+            "tokens_per_word": fit.tokens_per_word,
         }
         write_manifest(directory, kind="vocabulary", command="vocab build", config=config.dump(), **facts)
     return VocabularyReport(
@@ -88,8 +87,8 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
         lowercase=config.lowercase,
         algorithm=config.algorithm,
         fingerprint=tokenizer.vocabulary.fingerprint,
-        unknown_rate=unknown_rate,
-        tokens_per_word=tokens_per_word,
+        unknown_rate=fit.unknown_rate,
+        tokens_per_word=fit.tokens_per_word,
         elapsed_seconds=time.monotonic() - started_at,
     )
 
@@ -120,13 +119,3 @@ def _check_casing(tokenizer: Tokenizer, config: VocabBuild) -> None:
             "--cased, but the corpus has no capital letter: every capital of later text would be unknown",
             hint="leave --cased out",
         ) from error
-
-
-def _fit(tokenizer: Tokenizer, words: WordCounts) -> tuple[float, float]:
-    """The share of unknown pieces and the pieces per word, over every word of the corpus as often as it occurs."""
-    times = np.fromiter(words.values(), np.int64, len(words))
-    encoded = tokenizer.encode(list(words))
-    pieces = np.fromiter(map(len, encoded), np.int64, len(words))
-    unknown = np.fromiter((int((ids == tokenizer.vocabulary.unk_id).sum()) for ids in encoded), np.int64, len(words))
-    tokens = max(1, int((pieces * times).sum()))
-    return int((unknown * times).sum()) / tokens, tokens / int(times.sum())
