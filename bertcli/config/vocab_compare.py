@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from bertcli.config.corpus import Reading
 from bertcli.core.settings import Argument, Flag
@@ -24,15 +24,10 @@ class VocabCompare(Reading):
     seed: Annotated[int, Field(ge=0), Flag("--seed")] = 0
     """Seed of the resamples."""
 
-    @field_validator("vocabularies")
-    @classmethod
-    def _there_are_two(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(value) < 2:
-            raise ValueError("name at least two vocabularies | hint: `bertcli vocab show` shows one")
-        return value
-
     @model_validator(mode="after")
-    def _there_is_a_text(self) -> Self:
+    def _there_is_something_to_compare(self) -> Self:
+        if len(self.vocabularies) < 2:
+            raise ValueError("name at least two vocabularies to compare | hint: `bertcli vocab show` shows one")
         if not self.on:
             raise ValueError("--on is needed: the text to compare on | hint: for example --on corpus.txt")
         return self

@@ -32,7 +32,7 @@ def script_of_character(character: str) -> str:
     name = _FORMS.sub("", unicodedata.name(character, ""))
     if not name or _NO_SCRIPT.match(name):
         return OTHER
-    words = name.replace("-", " ").split(" ")
+    words = name.split(" ")
     if words[0] in _SCRIPTS:
         return _SCRIPTS[words[0]]
     return " ".join(words[: 2 if words[0] in _OF_TWO_WORDS else 1]).title()

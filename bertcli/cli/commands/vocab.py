@@ -25,16 +25,16 @@ _MANY = 13
 _LONGEST_SHOWN = 5
 _SCRIPTS_SHOWN = 12
 _FIGURES = {
-    "pieces_per_word": ("pieces per word", ".4f"),
-    "pieces_per_character": ("pieces/character", ".4f"),
-    "characters_per_piece": ("characters/piece", ".4f"),
-    "unknown_words": ("unknown words", ".3%"),
-    "unknown_pieces": ("unknown pieces", ".3%"),
-    "continuation_pieces": ("continuation", ".2%"),
-    "log_likelihood_per_character": ("log-likelihood", ".4f"),
-    "bits_per_character": ("bits/character", ".4f"),
+    "pieces_per_word": ("pieces per word", "z.4f"),
+    "pieces_per_character": ("pieces/character", "z.4f"),
+    "characters_per_piece": ("characters/piece", "z.4f"),
+    "unknown_words": ("unknown words", "z.3%"),
+    "unknown_pieces": ("unknown pieces", "z.3%"),
+    "continuation_pieces": ("continuation", "z.2%"),
+    "log_likelihood_per_character": ("log-likelihood", "z.4f"),
+    "bits_per_character": ("bits/character", "z.4f"),
 }
-"""Names and formats of the figures, in the order of the table."""
+"""Names and formats of the figures, in the order of the table; z is a zero without a minus."""
 
 
 def build(config: VocabBuild, as_json: bool) -> None:
@@ -95,7 +95,7 @@ def show(config: VocabShow, as_json: bool) -> None:
         "algorithm": shown.algorithm,
         "text": shown.normalisation,
         "specials": ", ".join(f"{console.printable(piece)} {number}" for piece, number in facts.specials.items()),
-        **{kind: f"{count:,} pieces" for kind, count in kinds.items() if count is not None},
+        **{kind: f"{count:,}" for kind, count in kinds.items() if count is not None},
         "alphabet": f"{alphabet.characters:,} characters{uses}",
         "longest": ", ".join(map(console.printable, facts.longest[:_LONGEST_SHOWN])),
         "fingerprint": shown.fingerprint,
