@@ -13,7 +13,7 @@ from bertcli.core.settings import Argument, Flag, Settings
 class VocabShow(Settings):
     """Show a vocabulary."""
 
-    vocabulary: Annotated[str, Argument("[VOCAB]")] = DEFAULT_VOCAB
+    vocabulary: Annotated[str, Argument("VOCAB")] = DEFAULT_VOCAB
     """A directory, a vocab.txt or a Hub id."""
     limit: Annotated[int, Field(ge=0), Flag("--limit")] = 40
     """Pieces in the sample, spread over the ids."""

@@ -9,7 +9,14 @@ from functools import cache
 
 DIGITS, SYMBOLS, OTHER = "digits", "punctuation and symbols", "other letters"
 
-_SCRIPTS = {"CJK": "Han", "IDEOGRAPHIC": "Han", "FEMININE": "Latin", "MASCULINE": "Latin", "MICRO": "Greek"}
+_SCRIPTS = {
+    "CJK": "Han",
+    "IDEOGRAPHIC": "Han",
+    "KATAKANA-HIRAGANA": "Katakana",
+    "FEMININE": "Latin",
+    "MASCULINE": "Latin",
+    "MICRO": "Greek",
+}
 """Where a name does not begin with its script."""
 _FORMS = re.compile("(FULLWIDTH|HALFWIDTH|SUPERSCRIPT|VERTICAL) ")
 _OF_TWO_WORDS = ("OLD", "NEW", "TAI", "LINEAR")

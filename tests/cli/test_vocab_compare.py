@@ -335,3 +335,16 @@ def test_what_is_wrong_is_said(arguments: list[str], error: str, hint: str | Non
     assert shown.out == ""
     assert f"error: {error}" in shown.err
     assert hint is None or f"hint: {hint}" in shown.err
+
+
+def test_the_help_ends_with_a_line_that_runs(bertcli):
+    shown = bertcli("vocab", "compare", "--help")
+    example = shown.out.strip().splitlines()[-1].strip()
+    assert example == "Example: bertcli vocab compare bertcli-out/vocab other/vocab --on corpus.txt"
+    for directory in ("bertcli-out", "other"):
+        Path(directory).mkdir()
+        write(f"{directory}/vocab", [*SPECIALS, "a", "b", "##b"])
+    Path("corpus.txt").write_text("\n\n".join(f"a {'b' * number}" for number in range(20)))
+    shown = bertcli(*example.split()[2:])
+    assert shown.code == 0
+    assert " other/vocab" in shown.out  # the last parts of the names are the same, so all of them is shown

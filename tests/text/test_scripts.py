@@ -16,7 +16,7 @@ from bertcli.text.scripts import script_of_character, script_of_word
         ("яЖѣ", "Cyrillic"),
         ("αΩἀµ", "Greek"),
         ("عﻼ", "Arabic"),
-        ("カｶ", "Katakana"),
+        ("カｶーｰ", "Katakana"),
         ("ひ", "Hiragana"),
         ("한ᄒ", "Hangul"),
         ("कअ", "Devanagari"),

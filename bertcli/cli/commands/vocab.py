@@ -114,11 +114,11 @@ def show(config: VocabShow, as_json: bool) -> None:
 
 
 def compare(config: VocabCompare, as_json: bool) -> None:
-    """Compare vocabularies on text: pieces, unknown words and likelihood, with 95 % intervals.
+    """Compare vocabularies on text: pieces per word, unknown words, likelihood.
 
+    Every figure has a 95 % bootstrap interval over the documents, and so has its difference to the first vocabulary.
     The likelihood is that of a unigram model of the pieces, per character of the text that is no white space. Unknown
-    words are spelt out by a uniform code, so that the figure compares vocabularies of any size. Files, folders and
-    patterns of text follow --on and --train, each of which may be given several times.
+    words are spelt out by a uniform code, so that the figure compares vocabularies of any size.
     """
     from bertcli.stages.vocab_compare import compare_vocabularies
 
@@ -199,5 +199,5 @@ configured_command(
     "compare",
     VocabCompare,
     compare,
-    example="bertcli vocab compare bertcli-out/vocab google-bert/bert-base-uncased --on corpus.txt",
+    example="bertcli vocab compare bertcli-out/vocab other/vocab --on corpus.txt",
 )
