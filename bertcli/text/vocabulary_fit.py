@@ -50,8 +50,8 @@ class Segmentation:
 
     @property
     def is_unknown(self) -> NDArray[np.bool_]:
-        """(words,) whether some of a word is unknown: in WordPiece all of it."""
-        return self.unknown_pieces > 0
+        """(words,) whether some of a word is unknown (in WordPiece all of it), or it was dropped for want of [UNK]."""
+        return (self.unknown_pieces > 0) | (self.pieces == 0)
 
     @property
     def continuation_pieces(self) -> IntArray:
@@ -87,7 +87,7 @@ def segment(tokenizer: Tokenizer, words: Sequence[str]) -> Segmentation:
     covered = np.bincount(owners[known], weights=tokenizer.piece_lengths[ids[known]], minlength=len(words))
     characters = np.fromiter(map(len, words), np.int64, len(words))
     uncovered = np.maximum(characters - covered.astype(np.int64), unknown_pieces)
-    return Segmentation(ids, pieces, unknown_pieces, np.where(unknown_pieces > 0, uncovered, 0))
+    return Segmentation(ids, pieces, unknown_pieces, np.where((unknown_pieces > 0) | (pieces == 0), uncovered, 0))
 
 
 def count_pieces(cut: Segmentation, times: IntArray, vocabulary: Vocabulary) -> IntArray:

@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import tokenizers
 
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, wordpiece_tokenizer
@@ -60,6 +61,17 @@ def test_of_a_word_that_byte_pairs_know_in_part_only_the_rest_is_spelt_out(bpe: 
     assert cut.unknown_pieces.tolist() == [0, 1, 2]
     assert cut.is_unknown.tolist() == [False, True, True]
     assert cut.uncovered.tolist() == [0, 1, 2]
+
+
+def test_a_word_that_a_tokenizer_without_unk_drops_is_unknown_and_spelt_out():
+    numbers = {piece: number for number, piece in enumerate([*SPECIALS, "a"])}
+    backend = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=numbers, merges=[]))
+    roles = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+    dropping = Tokenizer(backend, specials=dict(zip(roles, SPECIALS, strict=True)), path=None, config={})
+    cut = segment(dropping, ["aa", "xyz"])
+    assert cut.pieces.tolist() == [2, 0]
+    assert cut.is_unknown.tolist() == [False, True]
+    assert cut.uncovered.tolist() == [0, 3]
 
 
 def test_the_fit_of_a_corpus_to_itself_by_hand(wordpiece: Tokenizer):
