@@ -51,7 +51,8 @@ class Segmentation:
     @property
     def is_unknown(self) -> NDArray[np.bool_]:
         """(words,) whether some of a word is unknown (in WordPiece all of it), or it was dropped for want of [UNK]."""
-        return (self.unknown_pieces > 0) | (self.pieces == 0)
+        unknown: NDArray[np.bool_] = (self.unknown_pieces > 0) | (self.pieces == 0)
+        return unknown
 
     @property
     def continuation_pieces(self) -> IntArray:
