@@ -61,19 +61,39 @@ def show_json(value: Any) -> None:
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on stdout; the first column is text, the others are figures."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+        table.add_column(Text(column), justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
+    _show(title, table)
+
+
+def show_columns(title: str, items: Sequence[str]) -> None:
+    """Short texts in as many columns as there is room for, on stdout."""
+    from rich.columns import Columns
+    from rich.padding import Padding
+    from rich.text import Text
+
+    _show(title, Padding(Columns(map(Text, items), padding=(0, 3)), (1, 2)))
+
+
+def _show(title: str, what: Any) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
     width = None if sys.stdout.isatty() else PIPED_WIDTH
     console = Console(file=sys.stdout, highlight=False, width=width)
     console.print(Text(title, style="bold"), soft_wrap=True)  # a table's own title is broken at the table's width
-    console.print(table)
+    console.print(what)
+
+
+def printable(text: str) -> str:
+    """Text whose control characters are written out, so that no terminal obeys them."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def show_facts(title: str, facts: dict[str, str]) -> None:

@@ -72,3 +72,28 @@ def progress(task: str, total: float | None = None, unit: str = "") -> Iterator[
         yield Progress()
     finally:
         reporter.stop()
+
+
+class _SaidOnce:
+    """Passes everything on but a notice that was told before."""
+
+    def __init__(self, heard: Reporter) -> None:
+        self._told: set[str] = set()
+        self._heard = heard
+        self.start, self.advance, self.stop = heard.start, heard.advance, heard.stop
+
+    def notice(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._heard.notice(text)
+
+
+@contextmanager
+def notices_once() -> Iterator[None]:
+    """Within the block a notice is told once: for a stage that reads the same text several times."""
+    heard = reporter
+    install(_SaidOnce(heard))
+    try:
+        yield
+    finally:
+        install(heard)

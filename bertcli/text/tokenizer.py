@@ -91,6 +91,34 @@ class Tokenizer:
         backend = tokenizers.Tokenizer.from_str(json.dumps(self._parts | {"model": model}))
         return Tokenizer(backend, specials=self._specials, path=None, config=self._config)
 
+    @property
+    def algorithm(self) -> str:
+        """The kind of model that cuts words, in small letters: ``wordpiece``, ``bpe``, ``unigram``, ``wordlevel``."""
+        return str(self._parts["model"]["type"]).lower()
+
+    @property
+    def cuts_as_bert(self) -> bool:
+        """Whether text is cleaned and split into words as in BERT, so that every word is cut alone."""
+        return self._words is not None
+
+    @property
+    def strips_accents(self) -> bool:
+        """Whether letters lose their accents: where nothing is said of it, with their capitals."""
+        said = self.casing["strip_accents"]
+        return bool(self.casing["lowercase"] if said is None else said)
+
+    @property
+    def normalisation(self) -> str:
+        """What is done to text before it is cut, in words."""
+        letters = "lower-cases" if self.casing["lowercase"] else "keeps capitals"
+        ideographs = "" if self.casing["tokenize_chinese_chars"] else ", joins ideographs"
+        return f"{letters}, {'strips' if self.strips_accents else 'keeps'} accents{ideographs}"
+
+    @property
+    def marks_word_ends(self) -> bool:
+        """Whether a piece that ends a word carries ``</w>``, as in classical BPE."""
+        return self._ends_words
+
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Piece ids of each text, without special pieces and uncut."""
         if self._words is not None:

@@ -16,7 +16,7 @@ from bertcli.text.bpe import learn_bpe
 from bertcli.text.merges import PairTable, learn_merges
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.wordpiece import learn_wordpiece
-from bertcli.text.words import count_characters, count_words
+from bertcli.text.words import count_characters, count_words, word_splitter
 
 UNICODE = st.text(
     alphabet=st.one_of(
@@ -162,3 +162,13 @@ def test_byte_pairs_mark_the_end_of_words():
 def test_nothing_gives_the_specials_alone():
     assert learn_wordpiece(Counter(), size=100) == list(SPECIALS)
     assert learn_bpe(Counter(), size=100).pieces == list(SPECIALS)
+
+
+def test_words_of_any_length_are_counted_where_that_is_asked():
+    assert count_words(["y" * 101 + ", y"], lowercase=True, longest=None) == {"y" * 101: 1, ",": 1, "y": 1}
+
+
+@given(UNICODE, st.booleans())
+def test_the_words_of_a_text_are_those_that_are_counted(text: str, lowercase: bool):
+    split = word_splitter(lowercase=lowercase)
+    assert Counter(split(text)) == count_words([text], lowercase=lowercase, longest=None)
