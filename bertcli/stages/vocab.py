@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ class VocabularyReport:
     directory: str
     size: int
     documents: int
+    dropped: dict[str, int]
     characters: int
     words: int
     lowercase: bool
@@ -58,8 +58,10 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
     files = corpus.find_files(config.corpus)
     with new_directory(config.output, overwrite=config.overwrite) as directory:
         counts = _Counts()
+        selection = corpus.Selection(**config.selecting())
+        documents = corpus.read_documents(files, **config.reading(), selection=selection)
         with progress("reading", None, "characters") as bar:
-            words = count_words(_texts(files, config, counts, bar), lowercase=config.lowercase)
+            words = count_words(_texts(documents, counts, bar), lowercase=config.lowercase)
         if not words:
             raise InputFileError(
                 "the corpus holds no words", path=files[0], hint="all of its characters are control characters"
@@ -75,6 +77,7 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
             "vocabulary": tokenizer.vocabulary.dump(),
             "corpus": corpus.fingerprint(files),
             "counts": {"documents": counts.documents, "characters": counts.characters, "words": words.total()},
+            "dropped": selection.dropped(),
             "unknown_rate": unknown_rate,
             "tokens_per_word": tokens_per_word,
         }
@@ -83,6 +86,7 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
         directory=str(config.output),
         size=size,
         documents=counts.documents,
+        dropped=selection.dropped(),
         characters=counts.characters,
         words=words.total(),
         lowercase=config.lowercase,
@@ -94,8 +98,8 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
     )
 
 
-def _texts(files: list[Path], config: VocabBuild, counts: _Counts, bar: Progress) -> Iterator[str]:
-    for document in corpus.read_documents(files, **config.reading()):
+def _texts(documents: Iterable[corpus.Document], counts: _Counts, bar: Progress) -> Iterator[str]:
+    for document in documents:
         counts.documents += 1
         counts.characters += len(document.text)
         yield from document.text.split("\n")

@@ -12,13 +12,13 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bertcli.core.component_folder import did_you_mean
 from bertcli.errors import InputFileError
 from bertcli.text.compression import COMPRESSED_SUFFIXES, open_binary
 from bertcli.text.lines import Errors, read_lines
+from bertcli.text.remote_files import CorpusFile, RemoteFile
 
 TABLE_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
 
@@ -36,7 +36,7 @@ class Record:
 
 
 def read_records(
-    path: Path, suffix: str, *, text_column: str, group_column: str | None, errors: Errors
+    path: CorpusFile, suffix: str, *, text_column: str, group_column: str | None, errors: Errors
 ) -> Iterator[Record]:
     """The rows of a table. Raises ``InputFileError`` with the line (Parquet: the row) of what cannot be read."""
     columns = _Columns(path, text_column, group_column, errors)
@@ -55,7 +55,7 @@ def read_records(
 class _Columns:
     """Which columns of which file are read, and how a row's cells become a record."""
 
-    path: Path
+    path: CorpusFile
     text: str
     group: str | None
     errors: Errors
@@ -149,13 +149,13 @@ def _from_rows(columns: _Columns, rows: Iterator[tuple[int, list[str]]]) -> Iter
         yield columns.record(line, cells[text_at], cells[group_at] if group_at is not None else None)
 
 
-def _tab_separated(path: Path, errors: Errors) -> Iterator[tuple[int, list[str]]]:
+def _tab_separated(path: CorpusFile, errors: Errors) -> Iterator[tuple[int, list[str]]]:
     for number, text in enumerate(read_lines(path, errors=errors), start=1):
         if text:
             yield number, text.split("\t")
 
 
-def _comma_separated(path: Path, errors: Errors) -> Iterator[tuple[int, list[str]]]:
+def _comma_separated(path: CorpusFile, errors: Errors) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(min(sys.maxsize, _LONGEST_C_INTEGER))
     reader = csv.reader((f"{text}\n" for text in read_lines(path, errors=errors)), strict=True)
     begins = 1
@@ -176,7 +176,8 @@ def _from_parquet(columns: _Columns) -> Iterator[Record]:
     try:
         with tempfile.TemporaryFile() as unpacked, open_binary(path) as file:
             source: Any = path
-            if path.suffix.lower() in COMPRESSED_SUFFIXES:  # Parquet is read from its end
+            if isinstance(path, RemoteFile) or path.suffix.lower() in COMPRESSED_SUFFIXES:
+                # Parquet is read from its end, and neither can be: it is unpacked or fetched whole first.
                 shutil.copyfileobj(file, unpacked)
                 source = unpacked
             table = pyarrow.parquet.ParquetFile(source)

@@ -8,6 +8,10 @@ otherwise. One pass of a compiled pattern finds the stops; only they are looked 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Literal
+
+Sentences = Literal["split", "line"]
 
 _CLOSERS = r"\"'”’»)\]}』」）】》〉"
 _HAN = "\u3400-\u9fff\uf900-\ufaff"
@@ -62,6 +66,14 @@ def split_sentences(text: str) -> list[str]:
                 start = end
         sentences.append(line[start:])
     return [stripped for sentence in sentences if (stripped := sentence.strip())]
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text in order, without the white space around them; for text with a sentence a line."""
+    return [stripped for line in text.splitlines() if (stripped := line.strip())]
+
+
+SENTENCES: dict[Sentences, Callable[[str], list[str]]] = {"split": split_sentences, "line": lines_of}
 
 
 def _ends_sentence(line: str, start: int, stop: re.Match[str], small_letters_begin: bool) -> bool:

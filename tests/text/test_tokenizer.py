@@ -26,13 +26,18 @@ TEXTS = [
     "numbers 123 4567! and $ymbols #hash @at [MASK] [SEP]",
 ] * 3
 
+# Joiners, variation selectors, skin tones, tags and flags; ideographs of extensions and compatible ones; private use;
+# marks that combine or enclose, in whatever order; Hangul letters; ligatures and half-width letters.
+RARE = "👩👍❤\u200d\ufe0f\U0001f3fd\U000e0067\U000e007f🇩🇪𠀀𰀀豈\U0002f800\ue000\U000f0000"
+RARE += "\u0327\u0323\u0301\u20dd\u0488\u0338=<각ᄀ\u1161\u11a8ﬁ①℡ÅắがカヴｶﾞÅ\u3099"
 UNICODE = st.text(
     alphabet=st.one_of(
         st.characters(exclude_categories=["Cs"]),
         st.sampled_from(list(" \t\n\r\u00a0\u3000\x00\x1c\u200b\ufeff\ufffdaBcZéÜßİςσ中文한カ'-,.!#\u0301")),
+        st.sampled_from(RARE),
     ),
     max_size=40,
-)
+).filter(lambda text: not any(piece in text for piece in SPECIALS))  # those are text for us alone
 
 
 def build(lowercase: bool = True, **rules: Any) -> Tokenizer:

@@ -36,8 +36,9 @@ def build(config: VocabBuild, as_json: bool) -> None:
                 "time": f"{report.elapsed_seconds:,.1f} s",
             },
         )
+    corpus = config.dump()["corpus"]
     where = [] if report.directory == DEFAULT_VOCAB else ["--vocab", report.directory]
-    notice(f"next: {shlex.join(['bertcli', 'mask', 'build', *config.corpus, *_reading_flags(config), *where])}")
+    notice(f"next: {shlex.join(['bertcli', 'mask', 'build', *corpus, *_reading_flags(config), *where])}")
 
 
 def _reading_flags(config: VocabBuild) -> list[str]:
@@ -47,7 +48,8 @@ def _reading_flags(config: VocabBuild) -> list[str]:
         value = getattr(config, name)
         for marker in field.metadata:
             if isinstance(marker, Flag) and value != field.default:
-                flags += [marker.name, str(value)]
+                yes, _, no = marker.name.partition("/")
+                flags += [yes if value else no] if isinstance(value, bool) else [marker.name, str(value)]
     return flags
 
 
