@@ -106,6 +106,26 @@ def test_tables_and_compressed_files_are_read_together(capsys: pytest.CaptureFix
     assert built(capsys, "more.csv", "--text-column", "body", "--limit", "3", "--overwrite")[0]["documents"] == 3
 
 
+def test_what_is_dropped_is_told_written_down_and_carried_on(capsys: pytest.CaptureFixture[str]):
+    Path("twice.txt").write_text("\n\n".join([*LINES, *LINES[:3], "short", "Tiny"]))
+    Path("corpus.txt").unlink()
+    Path("twice.txt").rename("corpus.txt")
+    report, error = built(capsys, "--deduplicate", "--min-characters", "6")
+    assert report["documents"] == 20
+    assert report["dropped"] == {"duplicates": 3, "short": 2}
+    assert "note: 3 documents dropped with the text of an earlier one (--deduplicate)" in error
+    assert "note: 2 documents dropped with fewer than 6 characters (--min-characters 6)" in error
+    assert error.endswith("next: bertcli mask build corpus.txt --min-characters 6 --deduplicate\n")
+    assert json.loads(Path("bertcli-out/vocab/manifest.json").read_text())["dropped"] == report["dropped"]
+    assert run(["mask", "build", "corpus.txt", "--min-characters", "6", "--deduplicate", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["documents"] + data["heldout_documents"], data["dropped"]) == (20, report["dropped"])
+    assert json.loads(Path("bertcli-out/data/manifest.json").read_text())["dropped"] == report["dropped"]
+    kept, error = built(capsys, "--keep-duplicates", "--overwrite")
+    assert (kept["documents"], kept["dropped"]) == (25, {"duplicates": 0, "short": 0})
+    assert error.endswith("next: bertcli mask build corpus.txt\n")
+
+
 def test_the_group_alone_prints_its_help(capsys: pytest.CaptureFixture[str]):
     assert run(["vocab"]) == 0
     output = capsys.readouterr().out
@@ -148,6 +168,11 @@ def test_an_output_that_is_in_the_way_is_refused_before_any_work(capsys: pytest.
             ["corpus.txt", "--size", "3"],
             "error: --size: input should be greater than or equal to 10, got '3'\n",
             "",
+        ),
+        (
+            ["corpus.txt", "--min-characters", "1000"],
+            "error: no document of the corpus has 1,000 characters: corpus.txt\n",
+            "hint: ask for fewer with --min-characters\n",
         ),
         (["corpus.txt", "--size", "many"], "error: --size: input should be a valid integer", ""),
         (
