@@ -22,6 +22,8 @@ class VocabBuild(Corpus):
     """WordPiece (##ing) or byte-pair encoding (ing</w>)."""
     lowercase: Annotated[bool, Flag("--uncased/--cased")] = True
     """Lower-case the text and strip its accents, or keep both."""
+    normalization: Annotated[Literal["none", "nfc", "nfkc"], Flag("--normalization")] = "none"
+    """Unicode normal form that text is brought to first: none is BERT to the letter, nfkc also makes fi of ﬁ."""
     min_count: Annotated[int, Field(ge=1), Flag("--min-count")] = 2
     """Occurrences that two neighbouring pieces need to become one."""
     output: Annotated[Path, Flag("--output", "-o")] = Path(DEFAULT_VOCAB)

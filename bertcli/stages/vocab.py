@@ -32,6 +32,7 @@ class VocabularyReport:
     characters: int
     words: int
     lowercase: bool
+    normalization: str
     algorithm: str
     fingerprint: str
     unknown_rate: float
@@ -61,7 +62,9 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
         selection = corpus.Selection(**config.selecting())
         documents = corpus.read_documents(files, **config.reading(), selection=selection)
         with progress("reading", None, "characters") as bar:
-            words = count_words(_texts(documents, counts, bar), lowercase=config.lowercase)
+            words = count_words(
+                _texts(documents, counts, bar), lowercase=config.lowercase, normalization=config.normalization
+            )
         if not words:
             raise InputFileError(
                 "the corpus holds no words", path=files[0], hint="all of its characters are control characters"
@@ -90,6 +93,7 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
         characters=counts.characters,
         words=words.total(),
         lowercase=config.lowercase,
+        normalization=config.normalization,
         algorithm=config.algorithm,
         fingerprint=tokenizer.vocabulary.fingerprint,
         unknown_rate=unknown_rate,
@@ -110,9 +114,11 @@ def _learn(config: VocabBuild, words: WordCounts) -> Tokenizer:
     with progress("learning", config.size, "pieces") as bar:
         if config.algorithm == "bpe":
             learned = learn_bpe(words, size=config.size, min_count=config.min_count, progress=bar)
-            return bpe_tokenizer(learned.pieces, learned.merges, lowercase=config.lowercase)
+            return bpe_tokenizer(
+                learned.pieces, learned.merges, lowercase=config.lowercase, normalization=config.normalization
+            )
         pieces = learn_wordpiece(words, size=config.size, min_count=config.min_count, progress=bar)
-        return wordpiece_tokenizer(pieces, lowercase=config.lowercase)
+        return wordpiece_tokenizer(pieces, lowercase=config.lowercase, normalization=config.normalization)
 
 
 def _check_casing(tokenizer: Tokenizer, config: VocabBuild) -> None:

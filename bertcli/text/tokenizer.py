@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
-from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import decoders, models, pre_tokenizers, processors
 
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core import atomic, fingerprints
 from bertcli.core.hub import local_directory
 from bertcli.errors import ModelError, VocabularyError
 from bertcli.text import vocabulary_files
+from bertcli.text.normalization import Normalization, bert_normalizer, normalization_of
 from bertcli.text.pieces import (
     CLS,
     CONTINUATION,
@@ -60,6 +61,7 @@ class Tokenizer:
         self._parts = json.loads(backend.to_str())
         self._pieces = _pieces_in_order(backend, path)
         self.casing = _casing(self._parts["normalizer"])
+        self.normalization = normalization_of(self._parts["normalizer"])
         self.vocabulary = self._facts()
         self._words = WordCache(self._encode_plainly) if self._is_by_word() else None
 
@@ -152,14 +154,21 @@ class Tokenizer:
         if not self.is_wordpiece:
             usual = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": LONGEST_SEQUENCE}
             return usual | self._specials | self._config
+        # transformers' BertTokenizer would build BERT's own normalizer in place of any other.
+        is_berts = self.normalization == "none"
         return {
-            "tokenizer_class": "BertTokenizer",
+            "tokenizer_class": "BertTokenizer" if is_berts else "PreTrainedTokenizerFast",
             "do_lower_case": self.casing["lowercase"],
             "tokenize_chinese_chars": self.casing["tokenize_chinese_chars"],
             "strip_accents": self.casing["strip_accents"],
             "model_max_length": self._config.get("model_max_length", LONGEST_SEQUENCE),
+            **self._normal_form,
             **self._specials,
         }
+
+    @property
+    def _normal_form(self) -> dict[str, str]:
+        return {"normalization": self.normalization} if self.normalization in ("nfc", "nfkc") else {}
 
     def _facts(self) -> Vocabulary:
         numbers = {piece: number for number, piece in enumerate(self._pieces)}
@@ -179,14 +188,16 @@ class Tokenizer:
             mask_id=roles["mask_token"],
             special_ids=tuple(sorted(marked | set(roles.values()))),
             lowercase=self.casing["lowercase"],
-            fingerprint=fingerprints.of_value({"pieces": self._pieces, **self.casing}),
+            fingerprint=fingerprints.of_value({"pieces": self._pieces, **self.casing, **self._normal_form}),
         )
 
     def _is_by_word(self) -> bool:
-        normalizer, splitter = self._parts["normalizer"], self._parts["pre_tokenizer"]
-        kinds = (normalizer and normalizer["type"], splitter and splitter["type"])
-        return kinds == ("BertNormalizer", "BertPreTokenizer") and all(
-            token["special"] for token in self._parts["added_tokens"]
+        splitter = self._parts["pre_tokenizer"]
+        return (
+            self.normalization is not None
+            and splitter is not None
+            and splitter["type"] == "BertPreTokenizer"
+            and all(token["special"] for token in self._parts["added_tokens"])
         )
 
     @cached_property
@@ -223,6 +234,7 @@ def wordpiece_tokenizer(
     pieces: Sequence[str],
     *,
     lowercase: bool,
+    normalization: Normalization = "none",
     tokenize_chinese_chars: bool = True,
     strip_accents: bool | None = None,
     specials: dict[str, str] | None = None,
@@ -237,11 +249,11 @@ def wordpiece_tokenizer(
         raise VocabularyError(f"the vocabulary lacks {', '.join(missing)}", path=path, hint=vocabulary_files.HINT)
     model = models.WordPiece(numbers, unk_token=specials["unk_token"], max_input_chars_per_word=LONGEST_WORD)
     backend = tokenizers.Tokenizer(model)
-    backend.normalizer = normalizers.BertNormalizer(
-        clean_text=True,
-        handle_chinese_chars=tokenize_chinese_chars,
-        strip_accents=strip_accents,
+    backend.normalizer = bert_normalizer(
         lowercase=lowercase,
+        normalization=normalization,
+        tokenize_chinese_chars=tokenize_chinese_chars,
+        strip_accents=strip_accents,
     )
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.decoder = decoders.WordPiece(prefix=CONTINUATION)
@@ -249,12 +261,18 @@ def wordpiece_tokenizer(
     return Tokenizer(backend, specials=specials, path=path, config=config or {})
 
 
-def bpe_tokenizer(pieces: Sequence[str], merges: Sequence[tuple[str, str]], *, lowercase: bool) -> Tokenizer:
+def bpe_tokenizer(
+    pieces: Sequence[str],
+    merges: Sequence[tuple[str, str]],
+    *,
+    lowercase: bool,
+    normalization: Normalization = "none",
+) -> Tokenizer:
     """A tokenizer with BERT's cleaning and splitting over BPE's pieces in the order of their ids."""
     numbers = {piece: number for number, piece in enumerate(pieces)}
     model = models.BPE(vocab=numbers, merges=list(merges), unk_token=UNK, end_of_word_suffix=WORD_END)
     backend = tokenizers.Tokenizer(model)
-    backend.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    backend.normalizer = bert_normalizer(lowercase=lowercase, normalization=normalization)
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.decoder = decoders.BPEDecoder(suffix=WORD_END)
     _finish(backend, _SPECIALS, numbers)
@@ -281,6 +299,7 @@ def _from_vocab_txt(path: Path, directory: Path) -> Tokenizer:
     return wordpiece_tokenizer(
         vocabulary_files.read_vocab_txt(path),
         lowercase=config.get("do_lower_case", True),
+        normalization=vocabulary_files.normal_form(directory, config),
         tokenize_chinese_chars=config.get("tokenize_chinese_chars", True),
         strip_accents=config.get("strip_accents"),
         specials=vocabulary_files.special_names(directory, config),

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from tokenizers import normalizers, pre_tokenizers
+from tokenizers import pre_tokenizers
 
+from bertcli.text.normalization import Normalization, bert_normalizer
 from bertcli.text.pieces import LONGEST_WORD
 
 WordCounts = Counter[str]
@@ -21,11 +22,11 @@ _MOST_PARTS = 4_000_000  # distinct parts that are held before they are split in
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
 
 
-def count_words(texts: Iterable[str], *, lowercase: bool) -> WordCounts:
+def count_words(texts: Iterable[str], *, lowercase: bool, normalization: Normalization = "none") -> WordCounts:
     """How often each word occurs, in the order of first sight; words over 100 characters are left out."""
     words: WordCounts = Counter()
     parts: WordCounts = Counter()
-    split = _Splitter(lowercase)
+    split = _Splitter(lowercase, normalization)
     for text in texts:
         parts.update(text.split(" "))
         if len(parts) > _MOST_PARTS:
@@ -50,9 +51,9 @@ def count_characters(words: WordCounts) -> WordCounts:
 class _Splitter:
     """Cleaning and splitting, as the tokenizer does it; plain ASCII, the most of it, without the library."""
 
-    def __init__(self, lowercase: bool) -> None:
+    def __init__(self, lowercase: bool, normalization: Normalization) -> None:
         self._lowercase = lowercase
-        self._normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+        self._normalizer = bert_normalizer(lowercase=lowercase, normalization=normalization)
         self._splitter = pre_tokenizers.BertPreTokenizer()
 
     def into(self, words: WordCounts, parts: WordCounts) -> None:

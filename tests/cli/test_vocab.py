@@ -69,16 +69,20 @@ def test_the_report_tells_how_the_vocabulary_fits(capsys: pytest.CaptureFixture[
     assert manifest["vocabulary"]["fingerprint"] == report["fingerprint"]
 
 
-@pytest.mark.parametrize("flags", [[], ["--cased"], ["--algorithm", "bpe"]])
+FORMS = [["--normalization", "nfc"], ["--normalization", "nfkc"], ["--normalization", "nfkc", "--algorithm", "bpe"]]
+
+
+@pytest.mark.parametrize("flags", [[], ["--cased"], ["--algorithm", "bpe"], *FORMS])
 def test_transformers_opens_what_is_written(flags: list[str], capsys: pytest.CaptureFixture[str]):
     report, _ = built(capsys, *flags)
     theirs = transformers.AutoTokenizer.from_pretrained("bertcli-out/vocab")
-    text = "Sentence 3 talks walking."
+    text = "Sentence 3 talks walking. ｗａｌｋ ﬁ cafe\u0301"
     assert (
         theirs(text, add_special_tokens=False)["input_ids"]
         == load_tokenizer("bertcli-out/vocab").encode([text])[0].tolist()
     )
     assert report["lowercase"] is ("--cased" not in flags)
+    assert report["normalization"] == (flags[1] if "--normalization" in flags else "none")
     assert len(theirs) == report["size"]
 
 

@@ -14,20 +14,24 @@ from bertcli.text import words as words_module
 from bertcli.text.alphabet import choose_alphabet
 from bertcli.text.bpe import learn_bpe
 from bertcli.text.merges import PairTable, learn_merges
+from bertcli.text.normalization import Normalization
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.wordpiece import learn_wordpiece
 from bertcli.text.words import count_characters, count_words
 
 UNICODE = st.text(
     alphabet=st.one_of(
-        st.characters(exclude_categories=["Cs"]), st.sampled_from(list(" \t\nabAB.é中ß'-\x00\x1c\u200b\u0301İ"))
+        st.characters(exclude_categories=["Cs"]),
+        st.sampled_from(list(" \t\nabAB.é中ß'-\x00\x1c\u200b\u0301İﬁ\u00a8\u1161ᄀ")),
     )
 )
 
 
-@given(st.lists(UNICODE, max_size=5), st.booleans())
-def test_words_are_those_of_the_tokenizer(texts: list[str], lowercase: bool):
+@given(st.lists(UNICODE, max_size=5), st.booleans(), st.sampled_from(["none", "nfc", "nfkc"]))
+def test_words_are_those_of_the_tokenizer(texts: list[str], lowercase: bool, normalization: Normalization):
     normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    form = {"nfc": [normalizers.NFC()], "nfkc": [normalizers.NFKC()]}.get(normalization, [])
+    normalizer = normalizers.Sequence([*form, normalizer])
     splitter = pre_tokenizers.BertPreTokenizer()
     expected = Counter(
         word
@@ -35,7 +39,7 @@ def test_words_are_those_of_the_tokenizer(texts: list[str], lowercase: bool):
         for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))
         if len(word) <= 100
     )
-    assert count_words(texts, lowercase=lowercase) == expected
+    assert count_words(texts, lowercase=lowercase, normalization=normalization) == expected
 
 
 def test_words_stand_in_the_order_of_first_sight_however_they_are_gathered(monkeypatch: pytest.MonkeyPatch):
