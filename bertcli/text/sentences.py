@@ -25,6 +25,8 @@ _STOP = re.compile(
     rf"(?:(?=[\s{_HAN}])|(?<=[。！？｡{_CLOSERS}]))"
 )
 _WIDE_STOP = re.compile("[。！？｡]")
+_WIDE_DOT = re.compile(rf"(?<=[{_HAN}{_CLOSERS}])．(?!\d)")  # not within a figure
+_QUOTE = re.compile('["“”]')
 _HAN_FOLLOWS = re.compile(rf"[!?…‥]++[{_CLOSERS}]*+[{_HAN}]")
 _NEXT = re.compile(r"\s++[\"'“‘«(\[{「『（【《〈]*+\s*+(?P<first>\S)")
 _NEXT_WORD = re.compile(r"[^\W\d_]+(?![\w.])")
@@ -64,12 +66,15 @@ _ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 def split_sentences(text: str) -> list[str]:
     """The sentences of a text in order, without the white space around them; no other character is lost."""
     small_letters_begin = text.islower()
+    dots_are_stops = text.count("．") > text.count("。")  # older files have the one for the other
     sentences = []
     for line in text.splitlines():
+        read = _WIDE_DOT.sub("。", line) if dots_are_stops else line
+        quotes = _Quotes(read)
         start = 0
-        for stop in _STOP.finditer(line):
-            if _ends_sentence(line, start, stop, small_letters_begin):
-                end = _end_of_closers(line, start, stop)
+        for stop in _STOP.finditer(read):
+            if _ends_sentence(read, start, stop, small_letters_begin):
+                end = _end_of_closers(read, stop, quotes)
                 sentences.append(line[start:end])
                 start = end
         sentences.append(line[start:])
@@ -117,10 +122,25 @@ def _ends_sentence(line: str, start: int, stop: re.Match[str], small_letters_beg
     return not (word.isdigit() and line[begin:at].strip() == word)
 
 
-def _end_of_closers(line: str, start: int, stop: re.Match[str]) -> int:
+class _Quotes:
+    """Whether a quotation is open, asked from left to right; a straight mark closes the one that is, else opens one."""
+
+    def __init__(self, line: str) -> None:
+        self._marks = _QUOTE.finditer(line)
+        self._mark = next(self._marks, None)
+        self._open = False
+
+    def is_open(self, at: int) -> bool:
+        while self._mark is not None and self._mark.start() < at:
+            self._open = self._mark[0] == "“" or (self._mark[0] == '"' and not self._open)
+            self._mark = next(self._marks, None)
+        return self._open
+
+
+def _end_of_closers(line: str, stop: re.Match[str], quotes: _Quotes) -> int:
     """Where the sentence ends; a straight quote right after a wide stop may open the next one."""
     at, end = stop.span()
     quote = line.find('"', at, end)
-    if quote < 0 or not _WIDE_STOP.search(line, at, end) or line.count('"', start, at) % 2:
+    if quote < 0 or not _WIDE_STOP.search(line, at, end) or quotes.is_open(at):
         return end
     return quote
