@@ -133,7 +133,8 @@ def new_file(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write a whole text file, atomically."""
     with new_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        # The name of a file need not be UTF-8; what stands for its other bytes is escaped as JSON does it.
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -16,6 +16,7 @@ from bertcli.core.messages import Progress, notice, progress
 from bertcli.errors import InputFileError, VocabularyError
 from bertcli.text import corpus
 from bertcli.text.bpe import learn_bpe
+from bertcli.text.long_texts import cut_long
 from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, wordpiece_tokenizer
 from bertcli.text.wordpiece import learn_wordpiece
 from bertcli.text.words import WordCounts, count_words
@@ -106,7 +107,8 @@ def _texts(documents: Iterable[corpus.Document], counts: _Counts, bar: Progress)
     for document in documents:
         counts.documents += 1
         counts.characters += len(document.text)
-        yield from document.text.split("\n")
+        for line in document.text.split("\n"):
+            yield from cut_long(line)
         bar.update(counts.characters)
 
 

@@ -14,6 +14,7 @@ from bertcli.text.remote_files import CorpusFile, RemoteFile
 Errors = Literal["strict", "replace"]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _ASCII_SPACE = b" \t\v\f\n"
 _WIDE_SPACES = ("\u00a0".encode(), "\u3000".encode())
 _BLANK_LINE = re.compile(rb"\n[ \t\v\f]*\n")
@@ -78,6 +79,10 @@ def _blocks(path: CorpusFile) -> Iterator[tuple[int, bytes]]:
     with open_binary(path) as file:
         offset, waiting = 0, []
         first = file.read(BLOCK_BYTES)
+        if first.startswith(_UTF_16_MARKS):
+            raise InputFileError(
+                "UTF-16, not UTF-8", path=path, hint="convert the file with `iconv -f UTF-16 -t UTF-8`"
+            )
         if first.startswith(_BYTE_ORDER_MARK):
             offset, first = len(_BYTE_ORDER_MARK), first[len(_BYTE_ORDER_MARK) :]
         block = first

@@ -90,6 +90,7 @@ class _Columns:
 
 def _kind(value: Any) -> str:
     names = {bool: "a truth value", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    names[bytes] = "bytes"
     return names.get(type(value), f"a {type(value).__name__}")
 
 
@@ -102,6 +103,8 @@ def _from_json_lines(columns: _Columns) -> Iterator[Record]:
             row = json.loads(text)
         except ValueError as error:
             raise InputFileError(f"not a line of JSON: {error}", path=columns.path, line=number) from error
+        except RecursionError as error:
+            raise InputFileError("lists or objects in too many others", path=columns.path, line=number) from error
         if not isinstance(row, dict):
             raise InputFileError(f"expected an object, got {_kind(row)}", path=columns.path, line=number)
         if not checked:
@@ -193,8 +196,31 @@ def _from_parquet(columns: _Columns) -> Iterator[Record]:
 def _from_batches(columns: _Columns, batches: Iterable[Any]) -> Iterator[Record]:
     row = 0
     for batch in batches:
-        texts = batch[columns.text].to_pylist()
-        groups = batch[columns.group].to_pylist() if columns.group is not None else [None] * len(texts)
+        texts = _cells(batch[columns.text], columns, row)
+        groups = _cells(batch[columns.group], columns, row) if columns.group is not None else [None] * len(texts)
         for text, group in zip(texts, groups, strict=True):
             row += 1
             yield columns.record(row, text, group)
+
+
+def _cells(array: Any, columns: _Columns, row: int) -> list[Any]:
+    """The values of a column; ``row`` rows stand before it. Parquet promises UTF-8 and checks nothing."""
+    import pyarrow
+
+    try:
+        return list(array.to_pylist())
+    except UnicodeDecodeError:
+        if pyarrow.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+    cells = []
+    for number, data in enumerate(array.cast(pyarrow.large_binary()).to_pylist(), start=row + 1):
+        try:
+            cells.append(data if data is None else data.decode("utf-8", columns.errors))
+        except UnicodeDecodeError as error:
+            raise InputFileError(
+                f"not UTF-8: byte 0x{data[error.start]:02x} at position {error.start + 1} of the cell",
+                path=columns.path,
+                line=number,
+                hint="--errors replace reads it with U+FFFD there",
+            ) from error
+    return cells

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from bertcli.core import atomic, fingerprints
 from bertcli.core.hub import local_directory
 from bertcli.errors import ModelError, VocabularyError
 from bertcli.text import vocabulary_files
+from bertcli.text.long_texts import LONGEST_TEXT, cut_long
 from bertcli.text.normalization import Normalization, bert_normalizer, normalization_of
 from bertcli.text.pieces import (
     CLS,
@@ -39,6 +40,7 @@ from bertcli.text.pieces import (
 from bertcli.text.word_cache import WordCache
 
 _TEXTS_PER_CALL = 4096
+_CHARACTERS_PER_CALL = 4_000_000
 _MOST_CAPITALS = 0.01
 """Share of pieces with a capital letter beyond which a vocabulary is cased; bert-base-chinese has 2 in 21,128."""
 
@@ -72,9 +74,19 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Piece ids of each text, without special pieces and uncut."""
-        if self._words is not None:
-            return self._words.encode(texts)
-        return [np.array(ids, dtype=np.int32) for ids in self._encode_plainly(texts)]
+        if self._words is None:
+            return [np.array(ids, dtype=np.int32) for ids in self._encode_plainly(texts)]
+        encoded: list[NDArray[np.int32]] = []
+        for some in _calls(texts):
+            if len(some[0]) > LONGEST_TEXT:
+                encoded.append(self._encode_long(some[0], self._words))
+            else:
+                encoded += self._words.encode(some)
+        return encoded
+
+    def _encode_long(self, text: str, words: WordCache) -> NDArray[np.int32]:
+        parts = cut_long(text, at_ideographs=self.casing["tokenize_chinese_chars"])
+        return np.concatenate([words.encode([part])[0] for part in parts])
 
     def _encode_plainly(self, texts: Sequence[str]) -> list[list[int]]:
         encode = self._backend.encode_batch_fast
@@ -327,6 +339,20 @@ def _from_tokenizer_json(directory: Path) -> Tokenizer:
             hint=f"remove {vocabulary_files.TOKENIZER}, or correct {vocabulary_files.CONFIG}",
         )
     return tokenizer
+
+
+def _calls(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Texts that are encoded at a time: some million characters of them, and a long one alone."""
+    begin = characters = 0
+    for at, text in enumerate(texts):
+        if begin < at and (
+            characters > _CHARACTERS_PER_CALL or len(text) > LONGEST_TEXT or len(texts[begin]) > LONGEST_TEXT
+        ):
+            yield texts[begin:at]
+            begin, characters = at, 0
+        characters += len(text)
+    if begin < len(texts):
+        yield texts[begin:]
 
 
 def _pieces_in_order(backend: tokenizers.Tokenizer, path: Path | None) -> list[str]:
