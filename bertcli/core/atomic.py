@@ -60,7 +60,7 @@ def check_output_dir(
         if not any((path / mark).is_file() for mark in MARKS):
             raise OutputError("the output directory holds files that bertcli did not write", path=path, hint=elsewhere)
         for given in inputs:
-            source = Path(given).resolve()
+            source = Path(str(given).removeprefix("file://")).resolve()
             if source.exists() and (source == whole or whole in source.parents):
                 raise OutputError(f"the output directory holds an input, {given}", path=path, hint=elsewhere)
     check_writable(path)

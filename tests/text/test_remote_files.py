@@ -156,8 +156,13 @@ def test_a_large_file_is_read_in_blocks(served: tuple[str, Path]):
     assert texts(f"{base}/large.txt", documents="line") == [line] * 60
 
 
-def test_a_packed_file_is_unpacked_once_though_the_server_calls_it_encoded(served: tuple[str, Path]):
-    assert Handler.extensions_map[".gz"] == "application/gzip"
+def test_a_packed_file_is_unpacked_once_though_the_server_calls_it_encoded(
+    served: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+):
+    end_headers = Handler.end_headers
+    monkeypatch.setattr(
+        Handler, "end_headers", lambda self: (self.send_header("Content-Encoding", "gzip"), end_headers(self))
+    )
     assert texts(f"{served[0]}/b.txt.gz") == ["größer", "als"]
 
 
@@ -258,6 +263,28 @@ def test_a_missing_aiohttp_is_named(monkeypatch: pytest.MonkeyPatch):
         "https://host.example/a.txt: reading https:// needs the package aiohttp",
         "pip install aiohttp",
     )
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (RuntimeError("Unable to locate credentials\nand more"), "cannot be read: Unable to locate credentials"),
+        (PermissionError(13, "Access Denied"), "cannot be read: Access Denied"),
+        (ValueError("for https://me:secret@host/a?sig=secret no"), "cannot be read: for https://host/a?… no"),
+        (TimeoutError(), "cannot be read: TimeoutError"),
+        (FileNotFoundError("b/a.txt"), "no such file"),
+    ],
+)
+def test_whatever_a_filesystem_raises_is_one_line(fault: Exception, message: str):
+    class Filesystem:
+        protocol = ("s3", "s3a")
+
+        def open(self, *_: Any) -> Any:
+            raise fault
+
+    with pytest.raises(InputFileError) as error:
+        remote_files.RemoteFile("s3://b/a.txt", "b/a.txt", Filesystem()).open()
+    assert str(error.value) == f"s3://b/a.txt: {message}"
 
 
 def test_an_unknown_kind_of_address_is_said():
