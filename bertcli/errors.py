@@ -18,13 +18,12 @@ BertcliError
 
 from __future__ import annotations
 
-from pathlib import Path
-
 
 class BertcliError(Exception):
     """Base of all. ``message`` is one line; ``hint`` says what to do next.
 
-    Location comes first in the printed line, as compilers write it: ``corpus.txt:12: message``.
+    Location comes first in the printed line, as compilers write it: ``corpus.txt:12: message``; ``path`` is a path or
+    an address, anything whose ``str()`` names the place.
     """
 
     exit_code = 1
@@ -34,7 +33,7 @@ class BertcliError(Exception):
         message: str,
         *,
         hint: str | None = None,
-        path: str | Path | None = None,
+        path: object = None,
         line: int | None = None,
     ) -> None:
         self.message = message
@@ -67,7 +66,7 @@ class ConfigError(UserError):
         message: str,
         *,
         hint: str | None = None,
-        path: str | Path | None = None,
+        path: object = None,
         line: int | None = None,
         faults: tuple[str, ...] = (),
     ) -> None:

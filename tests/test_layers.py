@@ -32,6 +32,7 @@ LIBRARIES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "tokenizers": {"text"},
+    "fsspec": {"text"},
     "accelerate": {"training", "stages"},
 }
 
@@ -100,7 +101,7 @@ def test_components_and_contracts_import_torch_for_typing_only():
 def test_help_loads_neither_torch_nor_transformers():
     code = (
         "import sys; from bertcli.cli.app import run; run(['--help']);"
-        "print(sorted({'torch', 'transformers', 'numpy', 'pydantic'} & set(sys.modules)), file=sys.stderr)"
+        "print(sorted({'torch', 'transformers', 'numpy', 'pydantic', 'fsspec'} & set(sys.modules)), file=sys.stderr)"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert output.stderr.strip() == "[]"

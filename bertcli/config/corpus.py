@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
 from bertcli.core.settings import Argument, Flag, Settings
+from bertcli.core.urls import is_url, without_credentials
 
 
 class Reading(Settings):
@@ -18,18 +19,31 @@ class Reading(Settings):
     """Tables: column that holds the text (default: text)."""
     errors: Annotated[Literal["strict", "replace"], Flag("--errors")] = "strict"
     """Bytes that are not UTF-8: strict stops there, replace reads U+FFFD."""
+    min_characters: Annotated[int, Field(ge=1), Flag("--min-characters")] = 1
+    """Drop documents with fewer characters; white space at their ends does not count."""
+    deduplicate: Annotated[bool, Flag("--deduplicate/--keep-duplicates")] = False
+    """Drop documents whose text (in NFC) stood before, or keep them; takes 100 bytes of memory a document."""
     limit: Annotated[int | None, Field(ge=1), Flag("--limit")] = None
-    """Read only so many documents."""
+    """Read only so many documents, dropped ones not counted."""
 
     def reading(self) -> dict[str, Any]:
         """How the files are read, for ``read_documents``."""
         return self.model_dump(include={"documents", "text_column", "group_column", "errors", "limit"})
+
+    def selecting(self) -> dict[str, Any]:
+        """Which documents are kept, for ``Selection``."""
+        return self.model_dump(include={"min_characters", "deduplicate"})
 
 
 class Corpus(Reading):
     """Where the text is, and what a document is in it."""
 
     corpus: Annotated[tuple[str, ...], Field(min_length=1), Argument("CORPUS...")]
-    """Text files, tables (jsonl, csv, tsv, parquet), folders or patterns; .gz, .zst and .xz are read as they are."""
+    """Text files, tables (jsonl, csv, tsv, parquet), folders or patterns, by path or by address (s3://, gs://, hf://,
+    https://, …); .gz, .zst and .xz are read as they are."""
     group_column: Annotated[str | None, Flag("--group-column")] = None
     """Tables: column whose values are held out as a whole, such as the author."""
+
+    @field_serializer("corpus", when_used="json")
+    def _without_credentials(self, corpus: tuple[str, ...]) -> list[str]:
+        return [without_credentials(where) if is_url(where) else where for where in corpus]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,8 @@ class MaskBuild(Corpus, Sequences):
 
     vocab: Annotated[str, Flag("--vocab")] = "bertcli-out/vocab"
     """Vocabulary: a directory, or a Hub id."""
+    sentences: Annotated[Literal["split", "line"], Flag("--sentences")] = "split"
+    """What a sentence is: split finds where sentences end, in English and Chinese; line takes every line for one."""
     held_out: Annotated[ShareBelowOne, Flag("--held-out")] = 0.01
     """Share of the documents kept out of training, chosen by the hash of their text."""
     static: Annotated[bool, Flag("--static")] = False

@@ -7,10 +7,11 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from bertcli.config.corpus import Reading
+from bertcli.config.counting import Counting
 from bertcli.core.settings import Argument, Flag
 
 
-class VocabCompare(Reading):
+class VocabCompare(Reading, Counting):
     """Compare vocabularies on text."""
 
     vocabularies: Annotated[tuple[str, ...], Argument("VOCAB...")]

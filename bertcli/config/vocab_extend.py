@@ -8,12 +8,13 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from bertcli.config.corpus import Corpus
+from bertcli.config.counting import Counting
 from bertcli.core.settings import Argument, Flag
 
 DEFAULT_EXTENDED_VOCAB = "bertcli-out/vocab-extended"
 
 
-class VocabExtend(Corpus):
+class VocabExtend(Corpus, Counting):
     """Add the words of a text to a vocabulary."""
 
     base: Annotated[str, Argument("BASE")]

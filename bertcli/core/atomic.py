@@ -60,7 +60,7 @@ def check_output_dir(
         if not any((path / mark).is_file() for mark in MARKS):
             raise OutputError("the output directory holds files that bertcli did not write", path=path, hint=elsewhere)
         for given in inputs:
-            source = Path(given).resolve()
+            source = Path(str(given).removeprefix("file://")).resolve()
             if source.exists() and (source == whole or whole in source.parents):
                 raise OutputError(f"the output directory holds an input, {given}", path=path, hint=elsewhere)
     check_writable(path)
@@ -133,7 +133,8 @@ def new_file(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write a whole text file, atomically."""
     with new_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        # The name of a file need not be UTF-8; what stands for its other bytes is escaped as JSON does it.
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:

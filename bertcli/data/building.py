@@ -19,7 +19,7 @@ from bertcli.data.examples import DynamicExamples
 from bertcli.data.held_out import split_documents
 from bertcli.data.token_store import TokenStoreWriter
 from bertcli.text.corpus import Document
-from bertcli.text.sentences import split_sentences
+from bertcli.text.sentences import SENTENCES, Sentences
 from bertcli.text.tokenizer import Tokenizer
 
 SPLITS = ("train", "heldout")
@@ -37,16 +37,23 @@ class StoreCounts:
 
 
 def write_token_stores(
-    directory: Path, documents: Iterable[Document], tokenizer: Tokenizer, *, held_out: float, progress: Progress
+    directory: Path,
+    documents: Iterable[Document],
+    tokenizer: Tokenizer,
+    *,
+    sentences: Sentences = "split",
+    held_out: float,
+    progress: Progress,
 ) -> StoreCounts:
     """Write ``train`` and ``heldout`` under ``directory``. A document's group, where it has one, is held out whole."""
+    sentences_of = SENTENCES[sentences]
     writers = {split: TokenStoreWriter(directory / split, tokenizer.vocabulary.size) for split in SPLITS}
     unknown = tokens = characters = 0
     keyed = ((document.group if document.group is not None else document.text, document) for document in documents)
     for chunk in _chunks(split_documents(keyed, held_out)):
-        sentences = [split_sentences(document.text) for _, document in chunk]
-        encoded = iter(tokenizer.encode([sentence for group in sentences for sentence in group]))
-        for (is_held_out, document), group in zip(chunk, sentences, strict=True):
+        groups = [sentences_of(document.text) for _, document in chunk]
+        encoded = iter(tokenizer.encode([sentence for group in groups for sentence in group]))
+        for (is_held_out, document), group in zip(chunk, groups, strict=True):
             ids = [next(encoded) for _ in group]
             writers["heldout" if is_held_out else "train"].add(ids)
             unknown += sum(int((sentence == tokenizer.vocabulary.unk_id).sum()) for sentence in ids)

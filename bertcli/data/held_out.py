@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
+
+from bertcli.text.document_hash import document_hash
 
 Item = TypeVar("Item")
 
 SMALLEST_CORPUS = 10
 """With fewer documents none is held out; from here on never fewer than one."""
-
-
-def document_hash(text: str) -> int:
-    """64-bit hash of a text in NFC."""
-    normal = unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(normal, digest_size=8).digest(), "little")
 
 
 def split_documents(documents: Iterable[tuple[str, Item]], share: float) -> Iterator[tuple[bool, Item]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bertcli.core.messages import notice
 from bertcli.errors import InputFileError
-from bertcli.text.corpus import file_format
+from bertcli.text.finding import file_format
 from bertcli.text.lines import Errors, read_lines
 from bertcli.text.records import TABLE_SUFFIXES, read_records
 

@@ -38,6 +38,7 @@ class MaskReport:
     static: bool
     documents: int
     heldout_documents: int
+    dropped: dict[str, int]
     sentences: int
     tokens: int
     rows: int | None
@@ -107,8 +108,11 @@ def build_masks(config: MaskBuild) -> MaskReport:
     with new_directory(config.output, overwrite=config.overwrite) as directory:
         stores = directory / "stores" if config.static else directory
         with progress("encoding", None, "characters") as bar:
-            documents = corpus.read_documents(files, **config.reading())
-            counts = write_token_stores(stores, documents, tokenizer, held_out=config.held_out, progress=bar)
+            selection = corpus.Selection(**config.selecting())
+            documents = corpus.read_documents(files, **config.reading(), selection=selection)
+            counts = write_token_stores(
+                stores, documents, tokenizer, sentences=config.sentences, held_out=config.held_out, progress=bar
+            )
         _tell_counts(counts, config.held_out)
         rows = used = None
         if config.static:
@@ -121,6 +125,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
             "vocabulary": tokenizer.vocabulary.dump(),
             "seed": config.seed,
             "counts": counts.splits,
+            "dropped": selection.dropped(),
             "corpus": corpus.fingerprint(files),
             "seq_length": (config.seq_length or DEFAULT_SEQ_LENGTH) if config.static else None,
             "sequences": kind if config.static else None,
@@ -139,6 +144,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
         static=config.static,
         documents=train["documents"],
         heldout_documents=held_out["documents"],
+        dropped=selection.dropped(),
         sentences=train["sentences"],
         tokens=train["tokens"],
         rows=rows,

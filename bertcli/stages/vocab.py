@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from bertcli.config.vocab import VocabBuild
 from bertcli.core.atomic import check_output_dir, new_directory
 from bertcli.core.manifest import write_manifest
-from bertcli.core.messages import Progress, notice, progress
-from bertcli.errors import InputFileError, VocabularyError
+from bertcli.core.messages import notice, progress
+from bertcli.errors import ConfigError, VocabularyError
 from bertcli.text import corpus
 from bertcli.text.bpe import learn_bpe
-from bertcli.text.fit import fit_of
+from bertcli.text.corpus_words import count_corpus
+from bertcli.text.learning import LearningRules
+from bertcli.text.normalization import WordRules
+from bertcli.text.pieces import CONTINUATION, LONGEST_WORD, SPECIALS
 from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, wordpiece_tokenizer
+from bertcli.text.vocabulary_fit import VocabularyFit, measure_fit
 from bertcli.text.wordpiece import learn_wordpiece
-from bertcli.text.words import WordCounts, count_words
+from bertcli.text.words import WordCounts, word_splitter
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,19 @@ class VocabularyReport:
     directory: str
     size: int
     documents: int
+    dropped: dict[str, int]
     characters: int
     words: int
+    distinct_words: int
+    dropped_words: int
+    """Occurrences of words that were dropped to save memory."""
+    count_error: int
+    """By how much a word's count may fall short of the truth."""
     lowercase: bool
+    normalization: str
     algorithm: str
     fingerprint: str
-    unknown_rate: float
-    tokens_per_word: float
+    fit: VocabularyFit
     elapsed_seconds: float
 
     def dump(self) -> dict[str, Any]:
@@ -42,72 +50,99 @@ class VocabularyReport:
         return asdict(self)
 
 
-@dataclass
-class _Counts:
-    """What streams past while the corpus is read."""
-
-    documents: int = 0
-    characters: int = 0
-
-
 def build_vocabulary(config: VocabBuild) -> VocabularyReport:
     """A corpus to a vocabulary directory. Raises a ``UserError`` before any work where either cannot be used."""
     started_at = time.monotonic()
     check_output_dir(config.output, overwrite=config.overwrite, inputs=config.corpus)
+    word_rules = WordRules(config.lowercase, config.normalization)
+    rules = _learning_rules(config, word_rules)
     files = corpus.find_files(config.corpus)
     with new_directory(config.output, overwrite=config.overwrite) as directory:
-        counts = _Counts()
-        with progress("reading", None, "characters") as bar:
-            words = count_words(_texts(files, config, counts, bar), lowercase=config.lowercase)
-        if not words:
-            raise InputFileError(
-                "the corpus holds no words", path=files[0], hint="all of its characters are control characters"
-            )
-        tokenizer = _learn(config, words)
+        counted = count_corpus(files, config, config, word_rules)
+        words = counted.words.counts
+        tokenizer = _learn(config, words, rules)
         size = tokenizer.vocabulary.size
         if size < config.size:
             notice(f"the corpus gives {size:,} pieces, fewer than the {config.size:,} asked for (--size)")
         _check_casing(tokenizer, config)
-        fit = fit_of(tokenizer, words)
+        fit = measure_fit(tokenizer, words)
         tokenizer.save(directory)
+        counts = {"documents": counted.documents, "characters": counted.characters, "words": words.total()}
         facts = {
             "vocabulary": tokenizer.vocabulary.dump(),
             "corpus": corpus.fingerprint(files),
-            "counts": {"documents": counts.documents, "characters": counts.characters, "words": words.total()},
-            "unknown_rate": fit.unknown_rate,
-            "tokens_per_word": fit.tokens_per_word,
+            "counts": counts,
+            "dropped": counted.dropped,
+            "dropped_words": counted.words.dropped,
+            "count_error": counted.words.error,
+            "fit": asdict(fit),
         }
         write_manifest(directory, kind="vocabulary", command="vocab build", config=config.dump(), **facts)
     return VocabularyReport(
         directory=str(config.output),
         size=size,
-        documents=counts.documents,
-        characters=counts.characters,
-        words=words.total(),
+        dropped=counted.dropped,
+        distinct_words=len(words),
+        dropped_words=counted.words.dropped,
+        count_error=counted.words.error,
         lowercase=config.lowercase,
+        normalization=config.normalization,
         algorithm=config.algorithm,
         fingerprint=tokenizer.vocabulary.fingerprint,
-        unknown_rate=fit.unknown_rate,
-        tokens_per_word=fit.tokens_per_word,
+        fit=fit,
         elapsed_seconds=time.monotonic() - started_at,
+        **counts,
     )
 
 
-def _texts(files: list[Path], config: VocabBuild, counts: _Counts, bar: Progress) -> Iterator[str]:
-    for document in corpus.read_documents(files, **config.reading()):
-        counts.documents += 1
-        counts.characters += len(document.text)
-        yield from document.text.split("\n")
-        bar.update(counts.characters)
+def _learning_rules(config: VocabBuild, word_rules: WordRules) -> LearningRules:
+    """The rules of learning. Raises ``ConfigError`` where a piece given by hand could never be met in a text."""
+    if config.pieces and config.algorithm == "bpe":
+        raise ConfigError("--piece is for WordPiece: the pieces of BPE follow from its merges", hint="leave it out")
+    words_of = word_splitter(word_rules)
+    for piece in config.pieces:
+        word = piece.removeprefix(CONTINUATION)
+        words = words_of(word)
+        if words != [word] or len(word) > LONGEST_WORD:
+            found = " ".join(words) if words else "nothing"
+            raise ConfigError(
+                f"--piece {piece}: no word of a text could hold it, for cleaning and splitting make {found!r} of it",
+                hint="a piece is a word or a part of one, lower-cased and without accents unless --cased is given",
+            )
+    for special in config.specials:
+        if not special.strip() or special != special.strip() or special in SPECIALS:
+            raise ConfigError(f"--special {special!r}: expected a new name such as [ENT], without white space around")
+    repeated = sorted(
+        {name for name in (*config.specials, *config.pieces) if (*config.specials, *config.pieces).count(name) > 1}
+    )
+    if repeated:
+        raise ConfigError(f"given twice: {', '.join(repeated)}", hint="name every --special and --piece once")
+    return LearningRules(
+        min_count=config.min_count,
+        min_gain=config.min_gain,
+        max_piece_length=config.max_piece_length,
+        alphabet_size=config.alphabet_size,
+        specials=(*SPECIALS, *config.specials),
+        pieces=config.pieces,
+    )
 
 
-def _learn(config: VocabBuild, words: WordCounts) -> Tokenizer:
+def _learn(config: VocabBuild, words: WordCounts, rules: LearningRules) -> Tokenizer:
     with progress("learning", config.size, "pieces") as bar:
         if config.algorithm == "bpe":
-            learned = learn_bpe(words, size=config.size, min_count=config.min_count, progress=bar)
-            return bpe_tokenizer(learned.pieces, learned.merges, lowercase=config.lowercase)
-        pieces = learn_wordpiece(words, size=config.size, min_count=config.min_count, progress=bar)
-        return wordpiece_tokenizer(pieces, lowercase=config.lowercase)
+            learned = learn_bpe(words, size=config.size, rules=rules, progress=bar)
+            return bpe_tokenizer(
+                learned.pieces,
+                learned.merges,
+                lowercase=config.lowercase,
+                normalization=config.normalization,
+                more_specials=config.specials,
+            )
+        by_count = config.algorithm == "bpe-wordpiece"
+        pieces = learn_wordpiece(words, size=config.size, rules=rules, by_count=by_count, progress=bar)
+        return wordpiece_tokenizer(
+            pieces, lowercase=config.lowercase, normalization=config.normalization, more_specials=config.specials
+        )
 
 
 def _check_casing(tokenizer: Tokenizer, config: VocabBuild) -> None:

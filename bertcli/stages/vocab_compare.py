@@ -15,11 +15,16 @@ from numpy.typing import NDArray
 from bertcli.config.vocab_compare import VocabCompare
 from bertcli.core.bootstrap import percentile_interval, resampled_sums
 from bertcli.core.messages import Progress, notice, notices_once, progress
-from bertcli.data.held_out import document_hash
 from bertcli.errors import InputFileError, VocabularyError
 from bertcli.text import corpus
+from bertcli.text.corpus_words import Budget
+from bertcli.text.document_hash import document_hash
+from bertcli.text.finding import file_format
+from bertcli.text.long_texts import cut_long
+from bertcli.text.normalization import WordRules
 from bertcli.text.part_sums import PartSums, sum_over_words
 from bertcli.text.records import TABLE_SUFFIXES
+from bertcli.text.remote_files import CorpusFile
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
 from bertcli.text.vocabulary_fit import Sums, count_pieces, figures, segment, unigram_costs, word_sums, word_times
 from bertcli.text.word_groups import Band, ScriptFit, fit_by_frequency, fit_by_script
@@ -87,26 +92,32 @@ class _Contestant:
     scripts: list[ScriptFit]
 
     @property
-    def lowercase(self) -> bool:
-        """Whether words are lower-cased and stripped before they are given to it; otherwise it does so itself."""
-        return bool(self.tokenizer.casing["lowercase"] and self.tokenizer.strips_accents)
+    def rules(self) -> WordRules:
+        """How text becomes the words that are given to it."""
+        return self.tokenizer.word_rules
 
 
 @dataclass
 class _Text:
     """The files of one side, read as often as is needed, and the characters seen in them."""
 
-    files: list[Path]
+    files: list[CorpusFile]
     reading: dict[str, Any]
+    selecting: dict[str, Any]
+    budget: Budget
     seen: set[str]
 
     def __iter__(self) -> Iterator[str]:
-        for document in corpus.read_documents(self.files, **self.reading):
+        selection = corpus.Selection(**self.selecting)
+        for document in corpus.read_documents(self.files, **self.reading, selection=selection):
             yield document.text
 
-    def words(self, *, lowercase: bool, bar: Progress, half: int | None = None) -> WordCounts:
+    def words(self, rules: WordRules, *, bar: Progress, half: int | None = None) -> WordCounts:
         """How often each word occurs, in all documents or in those of a half."""
-        return count_words(self._lines(bar, half), lowercase=lowercase, longest=None)
+        lines = (part for line in self._lines(bar, half) for part in cut_long(line))
+        budget = self.budget
+        counted = count_words(lines, rules, longest=None, workers=budget.workers, most_words=budget.counted_words)
+        return counted.counts
 
     def _lines(self, bar: Progress, half: int | None) -> Iterator[str]:
         characters = 0
@@ -125,10 +136,10 @@ def compare_vocabularies(config: VocabCompare) -> VocabularyComparison:
     _tell_differences(contestants)
     with notices_once():
         scored, training = _texts(config)
-        for lowercase in dict.fromkeys(contestant.lowercase for contestant in contestants):
-            alike = [contestant for contestant in contestants if contestant.lowercase is lowercase]
+        for rules in dict.fromkeys(contestant.rules for contestant in contestants):
+            alike = [contestant for contestant in contestants if contestant.rules == rules]
             with progress("counting words", None, "characters") as bar:
-                _count(alike, scored, training, lowercase=lowercase, bar=bar)
+                _count(alike, scored, training, rules, bar=bar)
         distinct = sum(not character.isspace() for character in scored.seen)
         with progress("comparing", None, "characters") as bar:
             characters, sums = _score(contestants, scored, distinct, bar=bar)
@@ -195,16 +206,17 @@ def _texts(config: VocabCompare) -> tuple[_Text, _Text | None]:
     """The scored text, and the training text where there is one; a column is for the sides that have tables."""
     seen: set[str] = set()
     sides = [corpus.find_files(config.on), corpus.find_files(config.train)]
-    tables = [any(corpus.file_format(file) in TABLE_SUFFIXES for file in files) for files in sides]
+    tables = [any(file_format(file) in TABLE_SUFFIXES for file in files) for files in sides]
     texts = []
     for files, has_tables in zip(sides, tables, strict=True):
         reading = config.reading()
         if any(tables) and not has_tables:
             reading["text_column"] = None
-        texts.append(_Text(files, reading, seen))
-    both = {file.resolve() for file in sides[0]} & {file.resolve() for file in sides[1]}
+        texts.append(_Text(files, reading, config.selecting(), Budget.of(config), seen))
+    on, train = ({file.resolve() if isinstance(file, Path) else file for file in files} for files in sides)
+    both = sorted(file.name for file in on & train)
     if both:
-        notice(f"{min(both).name} is in --on and in --train: its likelihood is that of text which gave the counts")
+        notice(f"{both[0]} is in --on and in --train: its likelihood is that of text which gave the counts")
     return texts[0], texts[1] if config.train else None
 
 
@@ -213,14 +225,14 @@ def _half(text: str) -> int:
 
 
 def _count(
-    alike: Sequence[_Contestant], scored: _Text, training: _Text | None, *, lowercase: bool, bar: Progress
+    alike: Sequence[_Contestant], scored: _Text, training: _Text | None, rules: WordRules, *, bar: Progress
 ) -> None:
     """Fill in what word counts tell: the costs of pieces, bands and scripts. ``alike`` take the same words."""
     if training is not None:
-        words = scored.words(lowercase=lowercase, bar=bar)
-        sources = [training.words(lowercase=lowercase, bar=bar)]
+        words = scored.words(rules, bar=bar)
+        sources = [training.words(rules, bar=bar)]
     else:
-        halves = [scored.words(lowercase=lowercase, bar=bar, half=half) for half in (0, 1)]
+        halves = [scored.words(rules, bar=bar, half=half) for half in (0, 1)]
         words = halves[0] + halves[1]
         sources = halves[::-1]  # each half has the counts of the other
     _check_words(words, sources, scored, training)
@@ -284,13 +296,13 @@ def _values_of_parts(contestants: Sequence[_Contestant], distinct: int) -> Calla
 
     def of_parts(parts: Sequence[str]) -> FloatArray:
         columns: dict[int, FloatArray] = {}
-        for lowercase in {contestant.lowercase for contestant in contestants}:
-            alike = [number for number, contestant in enumerate(contestants) if contestant.lowercase is lowercase]
+        for rules in {contestant.rules for contestant in contestants}:
+            alike = [number for number, contestant in enumerate(contestants) if contestant.rules == rules]
 
             def of_words(words: Sequence[str], alike: Sequence[int] = alike) -> FloatArray:
                 return np.stack([column for number in alike for column in values(contestants[number], words)], axis=1)
 
-            found = sum_over_words(parts, word_splitter(lowercase=lowercase), of_words)
+            found = sum_over_words(parts, word_splitter(rules), of_words)
             columns |= zip(alike, np.split(found, len(alike), axis=1), strict=True)
         return np.concatenate([columns[number] for number in range(len(contestants))], axis=1)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,13 @@ from typing import Any
 from bertcli.config.vocab_extend import VocabExtend
 from bertcli.core.atomic import check_output_dir, new_directory
 from bertcli.core.manifest import write_manifest
-from bertcli.core.messages import Progress, notice, progress
-from bertcli.errors import InputFileError, VocabularyError
+from bertcli.core.messages import notice, progress
+from bertcli.errors import VocabularyError
 from bertcli.text import corpus
+from bertcli.text.corpus_words import count_corpus
 from bertcli.text.extension import NewWord, choose_words, extend
-from bertcli.text.fit import Fit, fit_of
-from bertcli.text.pieces import LONGEST_WORD
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
-from bertcli.text.words import WordCounts, count_words
+from bertcli.text.vocabulary_fit import VocabularyFit, measure_fit
 
 SHOWN_WORDS = 10
 
@@ -53,28 +50,19 @@ class VocabularyExtensionReport:
     added: int
     filled: int
     documents: int
+    dropped: dict[str, int]
     words: int
     lowercase: bool
     fingerprint: str
     base_fingerprint: str
-    tokens_per_word: float
-    base_tokens_per_word: float
-    unknown_rate: float
-    base_unknown_rate: float
+    fit: VocabularyFit
+    base_fit: VocabularyFit
     most_saving: list[AddedWord]
     elapsed_seconds: float
 
     def dump(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self)
-
-
-@dataclass
-class _Counts:
-    """What streams past while the text is read."""
-
-    documents: int = 0
-    characters: int = 0
 
 
 def extend_vocabulary(config: VocabExtend) -> VocabularyExtensionReport:
@@ -84,14 +72,9 @@ def extend_vocabulary(config: VocabExtend) -> VocabularyExtensionReport:
     base = _open_base(config.base)
     files = corpus.find_files(config.corpus)
     with new_directory(config.output, overwrite=config.overwrite) as directory:
-        counts = _Counts()
-        with progress("reading", None, "characters") as bar:
-            words = _count(_texts(files, config, counts, bar), base)
-        if not words:
-            raise InputFileError(
-                "the corpus holds no words", path=files[0], hint="all of its characters are control characters"
-            )
-        base_fit = fit_of(base, words)
+        counted = count_corpus(files, config, config, base.word_rules)
+        words = counted.words.counts
+        base_fit = measure_fit(base, words)
         old = base.pieces(range(base.vocabulary.size))
         with progress("choosing", config.add, "words") as bar:
             chosen = choose_words(words, old, most=config.add, min_count=config.min_count, progress=bar)
@@ -100,7 +83,7 @@ def extend_vocabulary(config: VocabExtend) -> VocabularyExtensionReport:
         if config.fill_unused and not extension.filled:
             notice(f"{config.base} has no [unusedN] place: all words stand behind its pieces")
         tokenizer = base.with_pieces(extension.pieces)
-        fit = fit_of(tokenizer, words)
+        fit = measure_fit(tokenizer, words)
         tokenizer.save(directory)
         facts = {
             "vocabulary": tokenizer.vocabulary.dump(),
@@ -108,9 +91,11 @@ def extend_vocabulary(config: VocabExtend) -> VocabularyExtensionReport:
             "added": len(chosen),
             "filled": extension.filled,
             "corpus": corpus.fingerprint(files),
-            "counts": {"documents": counts.documents, "characters": counts.characters, "words": fit.words},
-            "unknown_rate": fit.unknown_rate,
-            "tokens_per_word": fit.tokens_per_word,
+            "counts": {"documents": counted.documents, "characters": counted.characters, "words": words.total()},
+            "dropped": counted.dropped,
+            "dropped_words": counted.words.dropped,
+            "count_error": counted.words.error,
+            "fit": asdict(fit),
         }
         write_manifest(directory, kind="vocabulary", command="vocab extend", config=config.dump(), **facts)
     return VocabularyExtensionReport(
@@ -121,15 +106,14 @@ def extend_vocabulary(config: VocabExtend) -> VocabularyExtensionReport:
         base_size=base.vocabulary.size,
         added=len(chosen),
         filled=extension.filled,
-        documents=counts.documents,
-        words=fit.words,
+        documents=counted.documents,
+        dropped=counted.dropped,
+        words=words.total(),
         lowercase=base.vocabulary.lowercase,
         fingerprint=tokenizer.vocabulary.fingerprint,
         base_fingerprint=base.vocabulary.fingerprint,
-        tokens_per_word=fit.tokens_per_word,
-        base_tokens_per_word=base_fit.tokens_per_word,
-        unknown_rate=fit.unknown_rate,
-        base_unknown_rate=base_fit.unknown_rate,
+        fit=fit,
+        base_fit=base_fit,
         most_saving=_most_saving(chosen, base),
         elapsed_seconds=time.monotonic() - started_at,
     )
@@ -154,33 +138,12 @@ def _open_base(where: str) -> Tokenizer:
     return base
 
 
-def _texts(files: list[Path], config: VocabExtend, counts: _Counts, bar: Progress) -> Iterator[str]:
-    for document in corpus.read_documents(files, **config.reading()):
-        counts.documents += 1
-        counts.characters += len(document.text)
-        yield from document.text.split("\n")
-        bar.update(counts.characters)
-
-
-def _count(texts: Iterable[str], base: Tokenizer) -> WordCounts:
-    """The words as the base cleans and splits them; what it would not cut, for its length, is left out."""
-    lowercase = base.vocabulary.lowercase
-    if base.casing["tokenize_chinese_chars"] and base.casing["strip_accents"] in (None, lowercase):
-        return count_words(texts, lowercase=lowercase)
-    words: WordCounts = Counter()
-    for part, count in Counter(part for text in texts for part in text.split(" ")).items():
-        for word in base.words(part):
-            if len(word) <= LONGEST_WORD:
-                words[word] += count
-    return words
-
-
-def _tell_how_many(config: VocabExtend, chosen: list[NewWord], base_fit: Fit) -> None:
+def _tell_how_many(config: VocabExtend, chosen: list[NewWord], base_fit: VocabularyFit) -> None:
     if not chosen:
         raise VocabularyError(
             f"nothing to add: no word that occurs at least {config.min_count} times would save a piece",
             path=config.base,
-            hint=f"the text has {base_fit.tokens_per_word:.3f} pieces a word as it is; "
+            hint=f"the text has {base_fit.pieces_per_word:.3f} pieces a word as it is; "
             "more text or a smaller --min-count gives more words to choose from",
         )
     if len(chosen) < config.add:

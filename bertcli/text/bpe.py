@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from bertcli.core.messages import Progress
 from bertcli.text.alphabet import choose_alphabet
-from bertcli.text.merges import learn_merges
-from bertcli.text.pieces import SPECIALS, WORD_END
+from bertcli.text.learning import LearningRules, check_size
+from bertcli.text.merges import MostFrequent, learn_merges
+from bertcli.text.pieces import WORD_END
+from bertcli.text.spelling import spell
 from bertcli.text.words import WordCounts
 
 
@@ -20,22 +21,23 @@ class BytePairs:
     merges: list[tuple[str, str]]
 
 
-def learn_bpe(words: WordCounts, *, size: int, min_count: int = 2, progress: Progress | None = None) -> BytePairs:
+def learn_bpe(
+    words: WordCounts, *, size: int, rules: LearningRules | None = None, progress: Progress | None = None
+) -> BytePairs:
     """Specials, characters, then what was merged; at most ``size`` pieces.
 
-    Fewer where no two neighbours occur ``min_count`` times any more. The same words in the same order give the same
-    pieces and merges.
+    Fewer where no two neighbours occur often enough. The same words in the same order give the same pieces and merges.
+    Raises ``ConfigError`` where the alphabet does not fit into ``size``.
     """
-    alphabet = choose_alphabet(words)
-    split = [([*word[:-1], word[-1] + WORD_END], count) for word, count in words.items() if alphabet.issuperset(word)]
-    units: Counter[str] = Counter()
-    for symbols, count in split:
-        for symbol in symbols:
-            units[symbol] += count
-    room = max(0, size - len(SPECIALS))
-    pieces = dict.fromkeys((*SPECIALS, *sorted(unit for unit, _ in units.most_common(room))))
+    rules = rules or LearningRules()
+    alphabet = choose_alphabet(words, size=rules.alphabet_size)
+    spelled = spell(words, alphabet=alphabet, mark=lambda character: character + WORD_END, marks_last=True)
+    pieces = dict.fromkeys((*rules.specials, *spelled.symbols))
+    check_size(size, len(pieces), len(spelled.symbols))
     merges: list[tuple[str, str]] = []
-    for merge in learn_merges(split, min_count=min_count, join=str.__add__) if len(pieces) < size else ():
+    table = spelled.table(str.__add__)
+    allowed = None if rules.max_piece_length is None else rules.allows
+    for merge in learn_merges(table, MostFrequent(table, min_count=rules.min_count, allowed=allowed)):
         if merge.merged not in pieces and len(pieces) == size:
             break
         pieces[merge.merged] = None

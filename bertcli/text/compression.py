@@ -6,17 +6,17 @@ import gzip
 import io
 import lzma
 import zlib
-from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from bertcli.errors import InputFileError, UserError
+from bertcli.text.remote_files import CorpusFile
 
 COMPRESSED_SUFFIXES = (".gz", ".zst", ".xz")
 
 BLOCK_BYTES = 1 << 20
 
 
-def open_binary(path: Path) -> BinaryIO:
+def open_binary(path: CorpusFile) -> BinaryIO:
     """Open a file for reading; ``.gz``, ``.zst`` and ``.xz`` are decompressed.
 
     Raises ``InputFileError``, at once or while it is read, where the file cannot be read or is cut off, and
@@ -34,7 +34,7 @@ def open_binary(path: Path) -> BinaryIO:
     return cast(BinaryIO, io.BufferedReader(_CheckedSource(source, raw, path), BLOCK_BYTES))
 
 
-def _source(raw: BinaryIO, path: Path) -> Any:
+def _source(raw: BinaryIO, path: CorpusFile) -> Any:
     match path.suffix.lower():
         case ".gz":
             return gzip.GzipFile(fileobj=raw)
@@ -46,7 +46,7 @@ def _source(raw: BinaryIO, path: Path) -> Any:
             return raw
 
 
-def _unreadable(path: Path, error: OSError) -> InputFileError:
+def _unreadable(path: CorpusFile, error: OSError) -> InputFileError:
     reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror or error}"
     return InputFileError(reason, path=path)
 
@@ -54,7 +54,7 @@ def _unreadable(path: Path, error: OSError) -> InputFileError:
 class _CheckedSource(io.RawIOBase):
     """A stream whose faults are the user's to know."""
 
-    def __init__(self, source: Any, raw: BinaryIO, path: Path) -> None:
+    def __init__(self, source: Any, raw: BinaryIO, path: CorpusFile) -> None:
         self._source, self._raw, self._path = source, raw, path
 
     def readable(self) -> bool:
@@ -84,7 +84,7 @@ class _CheckedSource(io.RawIOBase):
 class _ZstdSource:
     """Zstandard frames, one after the other; unlike the library's own reader it notices a frame that is cut off."""
 
-    def __init__(self, raw: BinaryIO, path: Path) -> None:
+    def __init__(self, raw: BinaryIO, path: CorpusFile) -> None:
         try:
             import zstandard
         except ImportError as error:

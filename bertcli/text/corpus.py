@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Literal
 
 from bertcli.core import fingerprints
 from bertcli.core.messages import notice
 from bertcli.errors import ConfigError, InputFileError
-from bertcli.text.compression import COMPRESSED_SUFFIXES, open_binary
+from bertcli.text.finding import file_format, find_files
 from bertcli.text.lines import Errors, has_blank_lines, read_lines, read_whole_lines
 from bertcli.text.records import TABLE_SUFFIXES, Record, read_records
+from bertcli.text.remote_files import CorpusFile, RemoteFile
+from bertcli.text.selection import Selection
 
-__all__ = ["COMPRESSED_SUFFIXES", "Document", "find_files", "fingerprint", "open_binary", "read_documents"]
+__all__ = ["Document", "Selection", "find_files", "fingerprint", "read_documents"]
 
-TEXT_SUFFIXES = (".txt", ".text", ".md")
-SUFFIXES = (*TEXT_SUFFIXES, *TABLE_SUFFIXES)
 DEFAULT_TEXT_COLUMN = "text"
 
 Documents = Literal["auto", "blank-line", "line", "file", "row"]
-
-_OUTPUTS = "bertcli-out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +33,17 @@ class Document:
     line: int
 
 
-def find_files(patterns: Sequence[str]) -> list[Path]:
-    """The files that paths, folders (with all below them) and glob patterns name, each once, in a settled order.
-
-    Hidden files and ``bertcli-out`` are passed over in folders. Raises ``InputFileError`` where something is not
-    there, matches nothing or is of no known format.
-    """
-    found: dict[Path, Path] = {}
-    for pattern in patterns:
-        for file in _matches(pattern):
-            found.setdefault(file.resolve(), file)
-    return list(found.values())
-
-
 def read_documents(
-    files: Sequence[Path],
+    files: Sequence[CorpusFile],
     *,
     documents: Documents = "auto",
     text_column: str | None = None,
     group_column: str | None = None,
     errors: Errors = "strict",
+    selection: Selection | None = None,
     limit: int | None = None,
 ) -> Iterator[Document]:
-    """The documents of all files in order, at most ``limit`` of them; texts of white space alone are none.
+    """The documents of all files in order that are kept, at most ``limit``; texts of white space alone are none.
 
     ``auto``: a row of a table is a document; in a text file blank lines stand between documents, and where there is
     none, every line is one. Raises ``InputFileError`` where a file does not hold what is asked, or none holds a
@@ -72,69 +56,34 @@ def read_documents(
                     f"{flag} {column}: no file of the corpus is a table", hint="text files have no columns"
                 )
     reader = _Reader(documents, text_column or DEFAULT_TEXT_COLUMN, group_column, errors)
-    found = (document for file in files for document in reader.read(file))
+    selection = selection or Selection()
+    found = (document for file in files for document in reader.read(file) if selection.keeps(document.text))
     count = 0
     for document in islice(found, limit):
         count += 1
         yield document
     reader.tell_skipped()
+    selection.tell()
     if not count:
         names = ", ".join(map(str, files[:3])) + (", …" if len(files) > 3 else "")
+        if selection.short:
+            raise InputFileError(
+                f"no document of the corpus has {selection.min_characters:,} characters: {names}",
+                hint="ask for fewer with --min-characters",
+            )
         raise InputFileError(
             f"no document in the corpus: {names}", hint="a document needs a character that is no space"
         )
 
 
-def fingerprint(files: Sequence[Path]) -> str:
-    """SHA-256 over the contents of the files as they are on disk, in their order; their names do not matter."""
-    return fingerprints.of_value([fingerprints.of_file(file) for file in files])
+def fingerprint(files: Sequence[CorpusFile]) -> str:
+    """SHA-256 over the contents of the files as they are on disk, in their order; their names do not matter.
 
-
-def file_format(path: Path) -> str | None:
-    """The suffix that says how a file is written, below a suffix of compression; None where it is not known."""
-    name = path.name.lower()
-    for suffix in COMPRESSED_SUFFIXES:
-        name = name.removesuffix(suffix)
-    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
-
-
-def _matches(pattern: str) -> list[Path]:
-    path = Path(pattern).expanduser()
-    if path.is_file():
-        if file_format(path) is None:
-            raise InputFileError(f"a file of no known format: {path.suffix or 'no suffix'}", path=path, hint=_known())
-        return [path]
-    if path.is_dir():
-        files = _files_below(path)
-        if not files:
-            raise InputFileError("no file of a known format in this folder", path=path, hint=_known())
-        return files
-    if not glob.has_magic(pattern):
-        raise InputFileError("no such file or folder", path=path)
-    matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207 - a path's own glob is relative
-    files = []
-    for match in matches:
-        if match.is_dir():
-            files += [] if "**" in pattern else _files_below(match)
-        elif file_format(match) is not None:
-            files.append(match)
-    if not files:
-        what = "only files of no known format" if matches else "nothing"
-        raise InputFileError(f"the pattern matches {what}", path=pattern, hint=_known())
-    return files
-
-
-def _files_below(folder: Path) -> list[Path]:
-    files = []
-    for file in sorted(folder.rglob("*")):
-        parts = file.relative_to(folder).parts
-        if file.is_file() and file_format(file) and not any(part.startswith(".") or part == _OUTPUTS for part in parts):
-            files.append(file)
-    return files
-
-
-def _known() -> str:
-    return f"known suffixes: {', '.join(SUFFIXES)}; each also with {', '.join(COMPRESSED_SUFFIXES)}"
+    Of a remote file, which would have to be read once more, it knows the address and the version instead.
+    """
+    return fingerprints.of_value(
+        [file.version() if isinstance(file, RemoteFile) else fingerprints.of_file(file) for file in files]
+    )
 
 
 class _Reader:
@@ -147,7 +96,7 @@ class _Reader:
         self.errors = errors
         self.rows_without_text = 0
 
-    def read(self, path: Path) -> Iterator[Document]:
+    def read(self, path: CorpusFile) -> Iterator[Document]:
         is_table = file_format(path) in TABLE_SUFFIXES
         kind = self.documents
         if kind == "auto":
@@ -171,7 +120,7 @@ class _Reader:
             rows = f"{self.rows_without_text:,} rows have no text and were" if many else "1 row has no text and was"
             notice(f"{rows} passed over")
 
-    def _kind_of_text(self, path: Path) -> Documents:
+    def _kind_of_text(self, path: CorpusFile) -> Documents:
         if has_blank_lines(path):
             return "blank-line"
         notice(
@@ -179,7 +128,7 @@ class _Reader:
         )
         return "line"
 
-    def _texts(self, path: Path, kind: Documents) -> Iterator[tuple[int, str]]:
+    def _texts(self, path: CorpusFile, kind: Documents) -> Iterator[tuple[int, str]]:
         if kind == "file":
             yield 1, "".join(read_whole_lines(path, errors=self.errors))
         elif kind == "line":
@@ -187,14 +136,14 @@ class _Reader:
         else:
             yield from _separated_by_blank_lines(read_lines(path, errors=self.errors))
 
-    def _rows(self, path: Path) -> Iterator[tuple[int, str, str | None]]:
+    def _rows(self, path: CorpusFile) -> Iterator[tuple[int, str, str | None]]:
         for record in self._records(path):
             if record.text is None or not record.text or record.text.isspace():
                 self.rows_without_text += 1
             else:
                 yield record.line, record.text, record.group
 
-    def _whole_table(self, path: Path) -> Iterator[tuple[int, str, str | None]]:
+    def _whole_table(self, path: CorpusFile) -> Iterator[tuple[int, str, str | None]]:
         groups: list[str | None] = []
         texts = []
         for line, text, group in self._rows(path):
@@ -210,7 +159,7 @@ class _Reader:
         if texts:
             yield 1, "\n".join(texts), groups[0]
 
-    def _records(self, path: Path) -> Iterator[Record]:
+    def _records(self, path: CorpusFile) -> Iterator[Record]:
         return read_records(
             path,
             str(file_format(path)),

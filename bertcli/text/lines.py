@@ -5,21 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Literal
 
 from bertcli.errors import InputFileError
 from bertcli.text.compression import BLOCK_BYTES, open_binary
+from bertcli.text.remote_files import CorpusFile, RemoteFile
 
 Errors = Literal["strict", "replace"]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _ASCII_SPACE = b" \t\v\f\n"
 _WIDE_SPACES = ("\u00a0".encode(), "\u3000".encode())
 _BLANK_LINE = re.compile(rb"\n[ \t\v\f]*\n")
 
 
-def read_lines(path: Path, *, errors: Errors = "strict") -> Iterator[str]:
+def read_lines(path: CorpusFile, *, errors: Errors = "strict") -> Iterator[str]:
     r"""The lines of a file, each without its end, which may be ``\n``, ``\r\n`` or a lone ``\r``.
 
     Raises ``InputFileError`` with the offset of the first byte that is no UTF-8, unless ``errors`` is ``replace``.
@@ -31,7 +32,7 @@ def read_lines(path: Path, *, errors: Errors = "strict") -> Iterator[str]:
         yield from lines
 
 
-def read_whole_lines(path: Path, *, errors: Errors = "strict") -> Iterator[str]:
+def read_whole_lines(path: CorpusFile, *, errors: Errors = "strict") -> Iterator[str]:
     r"""A file's text in blocks of whole lines, with ``\n`` as the end of every line but perhaps the last."""
     for offset, block in _blocks(path):
         try:
@@ -45,14 +46,16 @@ def read_whole_lines(path: Path, *, errors: Errors = "strict") -> Iterator[str]:
         yield text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def has_blank_lines(path: Path) -> bool:
-    """Whether a blank line stands between two lines of text; read once, without decoding."""
+def has_blank_lines(path: CorpusFile) -> bool:
+    """Whether a blank line stands between two lines of text; read once, up to the first, without decoding."""
+    if isinstance(path, RemoteFile):
+        return _has_blank_lines(path, path.version())
     stat = path.stat()
-    return _has_blank_lines(path, stat.st_size, stat.st_mtime_ns)
+    return _has_blank_lines(path, f"{stat.st_size} {stat.st_mtime_ns}")
 
 
 @cache
-def _has_blank_lines(path: Path, _size: int, _modified_ns: int) -> bool:
+def _has_blank_lines(path: CorpusFile, _version: str) -> bool:
     ends: bytes | None = None  # how the text so far ends: with a line end or with a blank line; None before any text
     for _, block in _blocks(path):
         data = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -71,11 +74,15 @@ def _has_blank_lines(path: Path, _size: int, _modified_ns: int) -> bool:
     return False
 
 
-def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
+def _blocks(path: CorpusFile) -> Iterator[tuple[int, bytes]]:
     """Blocks that end where a line ends, with their offsets in the decompressed file; no byte order mark."""
     with open_binary(path) as file:
         offset, waiting = 0, []
         first = file.read(BLOCK_BYTES)
+        if first.startswith(_UTF_16_MARKS):
+            raise InputFileError(
+                "UTF-16, not UTF-8", path=path, hint="convert the file with `iconv -f UTF-16 -t UTF-8`"
+            )
         if first.startswith(_BYTE_ORDER_MARK):
             offset, first = len(_BYTE_ORDER_MARK), first[len(_BYTE_ORDER_MARK) :]
         block = first

@@ -1,121 +1,87 @@
-"""Pair merging: the most frequent neighbours become one symbol, again and again.
+"""Joining neighbours, again and again: the loop that byte-pair encoding and WordPiece share.
 
-*Source*: Sennrich et al. 2016, algorithm 1. Among pairs of equal count the one first seen is merged, so that the same
-words in the same order always give the same merges.
+They differ in which pair is joined next. ``MostFrequent`` takes the most frequent pair (Sennrich et al. 2016,
+algorithm 1), ``likelihood.LargestGain`` the one that raises the likelihood most. Among equals the pair that stands
+first in the words is joined, so that the same words in the same order always give the same merges.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Protocol
 
-Pair = tuple[int, int]
+from bertcli.text.word_table import WordTable
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Two symbols, what they make, and how often they stood side by side when they were merged."""
+    """Two symbols, what they make, how often they stood side by side when they were joined, and why they were."""
 
     left: str
     right: str
     merged: str
     count: int
+    score: float
+    """What the choice went by: the pair's count, or its gain in nats."""
 
 
-def learn_merges(
-    words: Iterable[tuple[Sequence[str], int]], *, min_count: int, join: Callable[[str, str], str]
-) -> Iterator[Merge]:
-    """Merges in their order, for words as (symbols, count), until no pair occurs ``min_count`` times.
+class Choice(Protocol):
+    """Says which pair is joined next."""
 
-    ``join`` spells the symbol that two make. A symbol may come about in more than one way, and then comes up again.
-    """
-    table = PairTable(words)
-    while (found := table.most_frequent(min_count)) is not None:
-        (left, right), count = found
-        merged = join(table.symbols[left], table.symbols[right])
-        table.merge((left, right), table.number_of(merged))
-        yield Merge(table.symbols[left], table.symbols[right], merged, count)
+    def best(self) -> tuple[int, float] | None:
+        """A pair and its score; None where no pair may be joined."""
+
+    def joined(self, pair: int, grown: Iterable[int]) -> None:
+        """The table has changed; ``grown`` are the pairs that may stand more often than before."""
 
 
-class PairTable:
-    """Distinct words as symbol numbers, and for every pair its count and the words in which it stands."""
+def learn_merges(table: WordTable, choice: Choice) -> Iterator[Merge]:
+    """Merges in their order. A symbol may come about in more than one way, and then comes up again."""
+    while (found := choice.best()) is not None:
+        pair, score = found
+        left, right, merged = (table.symbols[part[pair]] for part in (table.left, table.right, table.makes))
+        merge = Merge(left, right, merged, table.pair_counts[pair], score)
+        choice.joined(pair, table.join(pair))
+        yield merge
 
-    def __init__(self, words: Iterable[tuple[Sequence[str], int]]) -> None:
-        self.symbols: list[str] = []
-        self._numbers: dict[str, int] = {}
-        self._words: list[list[int]] = []
-        self._counts: list[int] = []
-        self._pairs: defaultdict[Pair, int] = defaultdict(int)
-        self._places: defaultdict[Pair, list[int]] = defaultdict(list)
-        self._seen: dict[Pair, int] = {}
-        for place, (symbols, count) in enumerate(words):
-            numbers = [self.number_of(symbol) for symbol in symbols]
-            self._words.append(numbers)
-            self._counts.append(count)
-            for pair in pairwise(numbers):
-                self._pairs[pair] += count
-                self._places[pair].append(place)
-        for pair in self._pairs:
-            self._seen[pair] = len(self._seen)
-        self._queue = [(-count, self._seen[pair], pair) for pair, count in self._pairs.items()]
-        heapq.heapify(self._queue)
 
-    def number_of(self, symbol: str) -> int:
-        """The number of a symbol, a new one where it has none."""
-        number = self._numbers.setdefault(symbol, len(self.symbols))
-        if number == len(self.symbols):
-            self.symbols.append(symbol)
-        return number
+class MostFrequent:
+    """Keeps track of the most frequent pair while a table changes."""
 
-    def most_frequent(self, min_count: int) -> tuple[Pair, int] | None:
-        """The pair that occurs most often, with its count."""
-        while self._queue:
-            negative, seen, pair = self._queue[0]
-            count = self._pairs[pair]
-            if count == -negative:
-                return (pair, count) if count >= max(1, min_count) else None
-            heapq.heappop(self._queue)
-            if 0 < count < -negative:  # where it has grown, a later entry of the queue says so
-                heapq.heappush(self._queue, (-count, seen, pair))
+    def __init__(self, table: WordTable, *, min_count: int = 1, allowed: Callable[[str], bool] | None = None) -> None:
+        """Pairs that occur fewer than ``min_count`` times, or make a symbol that is not allowed, are never the best."""
+        self._table = table
+        self._min_count = max(1, min_count)
+        self._allows = allowed
+        self._queue: list[tuple[int, int, int]] = []
+        self._add(range(len(table)))
+
+    def best(self) -> tuple[int, float] | None:
+        """The most frequent pair and its count; among equals, the one that stands first in the words."""
+        # An entry may overstate its pair, never understate it: counts fall and first places move on.
+        table, queue = self._table, self._queue
+        while queue:
+            negative, place, pair = queue[0]
+            count = table.pair_counts[pair]
+            if count == -negative and table.stands(place, pair):
+                return pair, float(count)
+            if self._min_count <= count <= -negative:
+                heapq.heapreplace(queue, (-count, table.first_place(pair), pair))
+            else:  # it has grown, and a later entry says so; or it is too rare
+                heapq.heappop(queue)
         return None
 
-    def count(self, left: str, right: str) -> int:
-        """How often two symbols stand side by side."""
-        return self._pairs.get((self._numbers[left], self._numbers[right]), 0)
+    def joined(self, pair: int, grown: Iterable[int]) -> None:
+        """Take note of what a join has changed."""
+        self._add(grown)
 
-    def merge(self, pair: Pair, merged: int) -> None:
-        """Put ``merged`` wherever the pair stands."""
-        changes: defaultdict[Pair, int] = defaultdict(int)
-        for place in self._places.pop(pair):
-            self._merge_in_word(place, pair, merged, changes)
-        for changed, difference in changes.items():
-            self._pairs[changed] += difference
-            if difference > 0:
-                seen = self._seen.setdefault(changed, len(self._seen))
-                heapq.heappush(self._queue, (-self._pairs[changed], seen, changed))
-        del self._pairs[pair]
-
-    def _merge_in_word(self, place: int, pair: Pair, merged: int, changes: dict[Pair, int]) -> None:
-        left, right = pair
-        word, count = self._words[place], self._counts[place]
-        result: list[int] = []
-        at, last = 0, len(word) - 1
-        while at <= last:
-            if at == last or word[at] != left or word[at + 1] != right:
-                result.append(word[at])
-                at += 1
+    def _add(self, pairs: Iterable[int]) -> None:
+        table = self._table
+        for pair in pairs:
+            count = table.pair_counts[pair]
+            if count < self._min_count:
                 continue
-            if result:
-                changes[result[-1], left] -= count
-                changes[result[-1], merged] += count
-                self._places[result[-1], merged].append(place)
-            if at + 2 <= last:
-                changes[right, word[at + 2]] -= count
-                changes[merged, word[at + 2]] += count
-                self._places[merged, word[at + 2]].append(place)
-            result.append(merged)
-            at += 2
-        self._words[place] = result
+            if self._allows is None or self._allows(table.symbols[table.makes[pair]]):
+                heapq.heappush(self._queue, (-count, 0, pair))

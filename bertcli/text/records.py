@@ -12,13 +12,13 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bertcli.core.component_folder import did_you_mean
 from bertcli.errors import InputFileError
 from bertcli.text.compression import COMPRESSED_SUFFIXES, open_binary
 from bertcli.text.lines import Errors, read_lines
+from bertcli.text.remote_files import CorpusFile, RemoteFile
 
 TABLE_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
 
@@ -36,7 +36,7 @@ class Record:
 
 
 def read_records(
-    path: Path, suffix: str, *, text_column: str, group_column: str | None, errors: Errors
+    path: CorpusFile, suffix: str, *, text_column: str, group_column: str | None, errors: Errors
 ) -> Iterator[Record]:
     """The rows of a table. Raises ``InputFileError`` with the line (Parquet: the row) of what cannot be read."""
     columns = _Columns(path, text_column, group_column, errors)
@@ -55,7 +55,7 @@ def read_records(
 class _Columns:
     """Which columns of which file are read, and how a row's cells become a record."""
 
-    path: Path
+    path: CorpusFile
     text: str
     group: str | None
     errors: Errors
@@ -90,6 +90,7 @@ class _Columns:
 
 def _kind(value: Any) -> str:
     names = {bool: "a truth value", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    names[bytes] = "bytes"
     return names.get(type(value), f"a {type(value).__name__}")
 
 
@@ -102,6 +103,8 @@ def _from_json_lines(columns: _Columns) -> Iterator[Record]:
             row = json.loads(text)
         except ValueError as error:
             raise InputFileError(f"not a line of JSON: {error}", path=columns.path, line=number) from error
+        except RecursionError as error:
+            raise InputFileError("lists or objects in too many others", path=columns.path, line=number) from error
         if not isinstance(row, dict):
             raise InputFileError(f"expected an object, got {_kind(row)}", path=columns.path, line=number)
         if not checked:
@@ -149,13 +152,13 @@ def _from_rows(columns: _Columns, rows: Iterator[tuple[int, list[str]]]) -> Iter
         yield columns.record(line, cells[text_at], cells[group_at] if group_at is not None else None)
 
 
-def _tab_separated(path: Path, errors: Errors) -> Iterator[tuple[int, list[str]]]:
+def _tab_separated(path: CorpusFile, errors: Errors) -> Iterator[tuple[int, list[str]]]:
     for number, text in enumerate(read_lines(path, errors=errors), start=1):
         if text:
             yield number, text.split("\t")
 
 
-def _comma_separated(path: Path, errors: Errors) -> Iterator[tuple[int, list[str]]]:
+def _comma_separated(path: CorpusFile, errors: Errors) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(min(sys.maxsize, _LONGEST_C_INTEGER))
     reader = csv.reader((f"{text}\n" for text in read_lines(path, errors=errors)), strict=True)
     begins = 1
@@ -176,7 +179,8 @@ def _from_parquet(columns: _Columns) -> Iterator[Record]:
     try:
         with tempfile.TemporaryFile() as unpacked, open_binary(path) as file:
             source: Any = path
-            if path.suffix.lower() in COMPRESSED_SUFFIXES:  # Parquet is read from its end
+            if isinstance(path, RemoteFile) or path.suffix.lower() in COMPRESSED_SUFFIXES:
+                # Parquet is read from its end, and neither can be: it is unpacked or fetched whole first.
                 shutil.copyfileobj(file, unpacked)
                 source = unpacked
             table = pyarrow.parquet.ParquetFile(source)
@@ -192,8 +196,31 @@ def _from_parquet(columns: _Columns) -> Iterator[Record]:
 def _from_batches(columns: _Columns, batches: Iterable[Any]) -> Iterator[Record]:
     row = 0
     for batch in batches:
-        texts = batch[columns.text].to_pylist()
-        groups = batch[columns.group].to_pylist() if columns.group is not None else [None] * len(texts)
+        texts = _cells(batch[columns.text], columns, row)
+        groups = _cells(batch[columns.group], columns, row) if columns.group is not None else [None] * len(texts)
         for text, group in zip(texts, groups, strict=True):
             row += 1
             yield columns.record(row, text, group)
+
+
+def _cells(array: Any, columns: _Columns, row: int) -> list[Any]:
+    """The values of a column; ``row`` rows stand before it. Parquet promises UTF-8 and checks nothing."""
+    import pyarrow
+
+    try:
+        return list(array.to_pylist())
+    except UnicodeDecodeError:
+        if pyarrow.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+    cells = []
+    for number, data in enumerate(array.cast(pyarrow.large_binary()).to_pylist(), start=row + 1):
+        try:
+            cells.append(data if data is None else data.decode("utf-8", columns.errors))
+        except UnicodeDecodeError as error:
+            raise InputFileError(
+                f"not UTF-8: byte 0x{data[error.start]:02x} at position {error.start + 1} of the cell",
+                path=columns.path,
+                line=number,
+                hint="--errors replace reads it with U+FFFD there",
+            ) from error
+    return cells

@@ -8,20 +8,31 @@ otherwise. One pass of a compiled pattern finds the stops; only they are looked 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Literal
+
+Sentences = Literal["split", "line"]
 
 _CLOSERS = r"\"'”’»)\]}』」）】》〉"
-_HAN = "\u3400-\u9fff\uf900-\ufaff"
+_HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
-# A stop and what closes after it; then white space or a Han character, unless a wide stop or a closer stands last.
+# A stop and what closes after it, a bracket even after a space; then white space or a Han character, unless a wide stop
+# or a closer stands last.
 # Nothing is matched twice (possessive runs that begin only where a run begins), so time grows with length alone.
 _STOPS = ".!?…‥。！？｡"
 _STOP = re.compile(
-    rf"[{_STOPS}](?<![{_STOPS}][{_STOPS}])[{_STOPS}]*+[{_CLOSERS}]*+(?:(?=[\s{_HAN}])|(?<=[。！？｡{_CLOSERS}]))"
+    rf"[{_STOPS}](?<![{_STOPS}][{_STOPS}])[{_STOPS}]*+[{_CLOSERS}]*+(?:\s[)\]}}]++)*+"
+    rf"(?:(?=[\s{_HAN}])|(?<=[。！？｡{_CLOSERS}]))"
 )
 _WIDE_STOP = re.compile("[。！？｡]")
+_WIDE_DOT = re.compile(rf"(?<=[{_HAN}{_CLOSERS}])．(?!\d)")  # not within a figure
+_QUOTE = re.compile('["“”]')
 _HAN_FOLLOWS = re.compile(rf"[!?…‥]++[{_CLOSERS}]*+[{_HAN}]")
 _NEXT = re.compile(r"\s++[\"'“‘«(\[{「『（【《〈]*+\s*+(?P<first>\S)")
 _NEXT_WORD = re.compile(r"[^\W\d_]+(?![\w.])")
+_NEVER_FIRST = ",;:.!?…，、；：。！？｡)]}"
+_TITLE_CLOSERS = "》〉"
+_TO_HAN = re.compile(rf".*[{_HAN}，、：；（“「《]")
 _LONGEST_ABBREVIATION = 30
 _OPENERS = "\"'“‘«([{"
 
@@ -32,13 +43,16 @@ def _set_of(words: str) -> frozenset[str]:
 
 _NEVER_LAST = _set_of(
     "mr mrs ms messrs mme mlle dr prof rev hon fr st ste mt ft gen col lt sgt capt cpt cmdr adm maj brig gov sen rep "
-    "pres supt insp vs v cf viz e.g i.e eg ie approx ca eds trans dept univ assn bros a.k.a incl esp"
+    "pres supt insp cpl pvt attn vs v cf viz e.g i.e eg ie approx ca eds trans dept univ assn bros a.k.a incl esp"
 )
 _BEFORE_NUMBERS = _set_of(
-    "no nos nr p pp vol vols ch chap sec sect fig figs eq eqs art par op pt b d c r "
+    "no nos nr ext p pp vol vols ch chap sec sect fig figs eq eqs art par op pt b d c r "
     "jan feb mar apr jun jul aug sep sept oct nov dec"
 )
-_BEFORE_NAMES = _set_of("inc ltd co corp jr sr al ave blvd rd ph.d m.sc")
+_BEFORE_NAMES = _set_of(
+    "inc ltd co corp jr sr al ave blvd rd ph.d m.sc mon tue tues wed thu thur thurs fri "
+    "ariz calif colo conn fla mich minn okla tenn wis"
+)
 _STARTERS = _set_of(
     "a an the in on at by for from to with after before during since until when while where as if although though "
     "because however but and or so yet nor then thus hence therefore moreover furthermore meanwhile instead later "
@@ -52,27 +66,43 @@ _ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 def split_sentences(text: str) -> list[str]:
     """The sentences of a text in order, without the white space around them; no other character is lost."""
     small_letters_begin = text.islower()
+    dots_are_stops = text.count("．") > text.count("。")  # older files have the one for the other
     sentences = []
     for line in text.splitlines():
+        read = _WIDE_DOT.sub("。", line) if dots_are_stops else line
+        quotes = _Quotes(read)
         start = 0
-        for stop in _STOP.finditer(line):
-            if _ends_sentence(line, start, stop, small_letters_begin):
-                end = _end_of_closers(line, start, stop)
+        for stop in _STOP.finditer(read):
+            if _ends_sentence(read, start, stop, small_letters_begin):
+                end = _end_of_closers(read, stop, quotes)
                 sentences.append(line[start:end])
                 start = end
         sentences.append(line[start:])
     return [stripped for sentence in sentences if (stripped := sentence.strip())]
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a text in order, without the white space around them; for text with a sentence a line."""
+    return [stripped for line in text.splitlines() if (stripped := line.strip())]
+
+
+SENTENCES: dict[Sentences, Callable[[str], list[str]]] = {"split": split_sentences, "line": lines_of}
+
+
 def _ends_sentence(line: str, start: int, stop: re.Match[str], small_letters_begin: bool) -> bool:
     at, end = stop.span()
     following = _NEXT.match(line, end)
     if following is None:
+        if line[end : end + 1] in (*_NEVER_FIRST, "") or line[end - 1] in _TITLE_CLOSERS:  # 《你好！》是一本书
+            return False
         return bool(_WIDE_STOP.search(line, at, end) or _HAN_FOLLOWS.match(line, at))
+    first = following["first"]
+    if first in _NEVER_FIRST:
+        return False
     if _WIDE_STOP.search(line, at, end):
         return True
-    first = following["first"]
-    if first in ",;:.!?…" or (first.islower() and not small_letters_begin):
+    is_name = line[following.end() : following.end() + 1].isupper()  # eBay, iPhone
+    if first.islower() and not small_letters_begin and not is_name:
         return False
     if end - at > 1 or line[at] != ".":
         return True
@@ -80,7 +110,7 @@ def _ends_sentence(line: str, start: int, stop: re.Match[str], small_letters_beg
     word = line[max(begin, line.rfind(" ", begin, at) + 1) : at].lstrip(_OPENERS)
     if not word:
         return True
-    small = word.lower()
+    small = _TO_HAN.sub("", word).lower()
     if small in _NEVER_LAST:
         return False
     if small in _BEFORE_NUMBERS and first.isdigit():
@@ -92,10 +122,25 @@ def _ends_sentence(line: str, start: int, stop: re.Match[str], small_letters_beg
     return not (word.isdigit() and line[begin:at].strip() == word)
 
 
-def _end_of_closers(line: str, start: int, stop: re.Match[str]) -> int:
+class _Quotes:
+    """Whether a quotation is open, asked from left to right; a straight mark closes the one that is, else opens one."""
+
+    def __init__(self, line: str) -> None:
+        self._marks = _QUOTE.finditer(line)
+        self._mark = next(self._marks, None)
+        self._open = False
+
+    def is_open(self, at: int) -> bool:
+        while self._mark is not None and self._mark.start() < at:
+            self._open = self._mark[0] == "“" or (self._mark[0] == '"' and not self._open)
+            self._mark = next(self._marks, None)
+        return self._open
+
+
+def _end_of_closers(line: str, stop: re.Match[str], quotes: _Quotes) -> int:
     """Where the sentence ends; a straight quote right after a wide stop may open the next one."""
     at, end = stop.span()
     quote = line.find('"', at, end)
-    if quote < 0 or not _WIDE_STOP.search(line, at, end) or line.count('"', start, at) % 2:
+    if quote < 0 or not _WIDE_STOP.search(line, at, end) or quotes.is_open(at):
         return end
     return quote

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
-from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import decoders, models, pre_tokenizers, processors
 
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core import atomic, fingerprints
 from bertcli.core.hub import local_directory
 from bertcli.errors import ModelError, VocabularyError
 from bertcli.text import vocabulary_files
+from bertcli.text.long_texts import LONGEST_TEXT, cut_long
+from bertcli.text.normalization import Normalization, WordRules, normalization_of
 from bertcli.text.pieces import (
     CLS,
     CONTINUATION,
@@ -38,6 +40,7 @@ from bertcli.text.pieces import (
 from bertcli.text.word_cache import WordCache
 
 _TEXTS_PER_CALL = 4096
+_CHARACTERS_PER_CALL = 4_000_000
 _MOST_CAPITALS = 0.01
 """Share of pieces with a capital letter beyond which a vocabulary is cased; bert-base-chinese has 2 in 21,128."""
 
@@ -60,6 +63,7 @@ class Tokenizer:
         self._parts = json.loads(backend.to_str())
         self._pieces = _pieces_in_order(backend, path)
         self.casing = _casing(self._parts["normalizer"])
+        self.normalization = normalization_of(self._parts["normalizer"])
         self.vocabulary = self._facts()
         self._words = WordCache(self._encode_plainly) if self._is_by_word() else None
 
@@ -92,6 +96,11 @@ class Tokenizer:
         return Tokenizer(backend, specials=self._specials, path=None, config=self._config)
 
     @property
+    def word_rules(self) -> WordRules:
+        """How text becomes words; where it is not as in BERT, what comes nearest."""
+        return WordRules(normalization=self.normalization or "none", **self.casing)
+
+    @property
     def algorithm(self) -> str:
         """The kind of model that cuts words, in small letters: ``wordpiece``, ``bpe``, ``unigram``, ``wordlevel``."""
         return str(self._parts["model"]["type"]).lower()
@@ -121,9 +130,19 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Piece ids of each text, without special pieces and uncut."""
-        if self._words is not None:
-            return self._words.encode(texts)
-        return [np.array(ids, dtype=np.int32) for ids in self._encode_plainly(texts)]
+        if self._words is None:
+            return [np.array(ids, dtype=np.int32) for ids in self._encode_plainly(texts)]
+        encoded: list[NDArray[np.int32]] = []
+        for some in _calls(texts):
+            if len(some[0]) > LONGEST_TEXT:
+                encoded.append(self._encode_long(some[0], self._words))
+            else:
+                encoded += self._words.encode(some)
+        return encoded
+
+    def _encode_long(self, text: str, words: WordCache) -> NDArray[np.int32]:
+        parts = cut_long(text, at_ideographs=self.casing["tokenize_chinese_chars"])
+        return np.concatenate([words.encode([part])[0] for part in parts])
 
     def _encode_plainly(self, texts: Sequence[str]) -> list[list[int]]:
         encode = self._backend.encode_batch_fast
@@ -203,14 +222,21 @@ class Tokenizer:
         if not self.is_wordpiece:
             usual = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": LONGEST_SEQUENCE}
             return usual | self._specials | self._config
+        # transformers' BertTokenizer would build BERT's own normalizer in place of any other.
+        is_berts = self.normalization == "none"
         return {
-            "tokenizer_class": "BertTokenizer",
+            "tokenizer_class": "BertTokenizer" if is_berts else "PreTrainedTokenizerFast",
             "do_lower_case": self.casing["lowercase"],
             "tokenize_chinese_chars": self.casing["tokenize_chinese_chars"],
             "strip_accents": self.casing["strip_accents"],
             "model_max_length": self._config.get("model_max_length", LONGEST_SEQUENCE),
+            **self._normal_form,
             **self._specials,
         }
+
+    @property
+    def _normal_form(self) -> dict[str, str]:
+        return {"normalization": self.normalization} if self.normalization in ("nfc", "nfkc") else {}
 
     def _facts(self) -> Vocabulary:
         numbers = {piece: number for number, piece in enumerate(self._pieces)}
@@ -230,14 +256,16 @@ class Tokenizer:
             mask_id=roles["mask_token"],
             special_ids=tuple(sorted(marked | set(roles.values()))),
             lowercase=self.casing["lowercase"],
-            fingerprint=fingerprints.of_value({"pieces": self._pieces, **self.casing}),
+            fingerprint=fingerprints.of_value({"pieces": self._pieces, **self.casing, **self._normal_form}),
         )
 
     def _is_by_word(self) -> bool:
-        normalizer, splitter = self._parts["normalizer"], self._parts["pre_tokenizer"]
-        kinds = (normalizer and normalizer["type"], splitter and splitter["type"])
-        return kinds == ("BertNormalizer", "BertPreTokenizer") and all(
-            token["special"] for token in self._parts["added_tokens"]
+        splitter = self._parts["pre_tokenizer"]
+        return (
+            self.normalization is not None
+            and splitter is not None
+            and splitter["type"] == "BertPreTokenizer"
+            and all(token["special"] for token in self._parts["added_tokens"])
         )
 
     @cached_property
@@ -274,13 +302,18 @@ def wordpiece_tokenizer(
     pieces: Sequence[str],
     *,
     lowercase: bool,
+    normalization: Normalization = "none",
     tokenize_chinese_chars: bool = True,
     strip_accents: bool | None = None,
     specials: dict[str, str] | None = None,
+    more_specials: Sequence[str] = (),
     path: Path | None = None,
     config: dict[str, Any] | None = None,
 ) -> Tokenizer:
-    """BERT's tokenizer over pieces in the order of their ids; accents go with the capitals where nothing is said."""
+    """BERT's tokenizer over pieces in the order of their ids; accents go with the capitals where nothing is said.
+
+    ``specials`` has the pieces of BERT's five roles; ``more_specials`` are special without a role.
+    """
     specials = specials or _SPECIALS
     numbers = {piece: number for number, piece in enumerate(pieces)}
     missing = [piece for piece in specials.values() if piece not in numbers]
@@ -288,27 +321,29 @@ def wordpiece_tokenizer(
         raise VocabularyError(f"the vocabulary lacks {', '.join(missing)}", path=path, hint=vocabulary_files.HINT)
     model = models.WordPiece(numbers, unk_token=specials["unk_token"], max_input_chars_per_word=LONGEST_WORD)
     backend = tokenizers.Tokenizer(model)
-    backend.normalizer = normalizers.BertNormalizer(
-        clean_text=True,
-        handle_chinese_chars=tokenize_chinese_chars,
-        strip_accents=strip_accents,
-        lowercase=lowercase,
-    )
+    backend.normalizer = WordRules(lowercase, normalization, tokenize_chinese_chars, strip_accents).normalizer()
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.decoder = decoders.WordPiece(prefix=CONTINUATION)
-    _finish(backend, specials, numbers)
+    _finish(backend, specials, more_specials, numbers)
     return Tokenizer(backend, specials=specials, path=path, config=config or {})
 
 
-def bpe_tokenizer(pieces: Sequence[str], merges: Sequence[tuple[str, str]], *, lowercase: bool) -> Tokenizer:
+def bpe_tokenizer(
+    pieces: Sequence[str],
+    merges: Sequence[tuple[str, str]],
+    *,
+    lowercase: bool,
+    normalization: Normalization = "none",
+    more_specials: Sequence[str] = (),
+) -> Tokenizer:
     """A tokenizer with BERT's cleaning and splitting over BPE's pieces in the order of their ids."""
     numbers = {piece: number for number, piece in enumerate(pieces)}
     model = models.BPE(vocab=numbers, merges=list(merges), unk_token=UNK, end_of_word_suffix=WORD_END)
     backend = tokenizers.Tokenizer(model)
-    backend.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    backend.normalizer = WordRules(lowercase, normalization).normalizer()
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.decoder = decoders.BPEDecoder(suffix=WORD_END)
-    _finish(backend, _SPECIALS, numbers)
+    _finish(backend, _SPECIALS, more_specials, numbers)
     return Tokenizer(backend, specials=_SPECIALS, path=None, config={})
 
 
@@ -316,7 +351,9 @@ _SPECIALS = {"pad_token": PAD, "unk_token": UNK, "cls_token": CLS, "sep_token": 
 assert set(_SPECIALS.values()) == set(SPECIALS)
 
 
-def _finish(backend: tokenizers.Tokenizer, specials: dict[str, str], numbers: dict[str, int]) -> None:
+def _finish(
+    backend: tokenizers.Tokenizer, specials: dict[str, str], more_specials: Sequence[str], numbers: dict[str, int]
+) -> None:
     """``[CLS] A [SEP] B [SEP]`` and the special pieces."""
     first, last = specials["cls_token"], specials["sep_token"]
     backend.post_processor = processors.TemplateProcessing(
@@ -324,7 +361,8 @@ def _finish(backend: tokenizers.Tokenizer, specials: dict[str, str], numbers: di
         pair=f"{first}:0 $A:0 {last}:0 $B:1 {last}:1",
         special_tokens=[(piece, numbers[piece]) for piece in (first, last)],
     )
-    backend.add_special_tokens([tokenizers.AddedToken(piece, special=True) for piece in specials.values()])
+    every = (*specials.values(), *more_specials)
+    backend.add_special_tokens([tokenizers.AddedToken(piece, special=True) for piece in every])
 
 
 def _from_vocab_txt(path: Path, directory: Path) -> Tokenizer:
@@ -332,6 +370,7 @@ def _from_vocab_txt(path: Path, directory: Path) -> Tokenizer:
     return wordpiece_tokenizer(
         vocabulary_files.read_vocab_txt(path),
         lowercase=config.get("do_lower_case", True),
+        normalization=vocabulary_files.normal_form(directory, config),
         tokenize_chinese_chars=config.get("tokenize_chinese_chars", True),
         strip_accents=config.get("strip_accents"),
         specials=vocabulary_files.special_names(directory, config),
@@ -359,6 +398,20 @@ def _from_tokenizer_json(directory: Path) -> Tokenizer:
             hint=f"remove {vocabulary_files.TOKENIZER}, or correct {vocabulary_files.CONFIG}",
         )
     return tokenizer
+
+
+def _calls(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Texts that are encoded at a time: some million characters of them, and a long one alone."""
+    begin = characters = 0
+    for at, text in enumerate(texts):
+        if begin < at and (
+            characters > _CHARACTERS_PER_CALL or len(text) > LONGEST_TEXT or len(texts[begin]) > LONGEST_TEXT
+        ):
+            yield texts[begin:at]
+            begin, characters = at, 0
+        characters += len(text)
+    if begin < len(texts):
+        yield texts[begin:]
 
 
 def _pieces_in_order(backend: tokenizers.Tokenizer, path: Path | None) -> list[str]:

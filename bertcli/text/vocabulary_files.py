@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from bertcli.errors import VocabularyError
+from bertcli.text.normalization import Normalization
 from bertcli.text.pieces import CLS, MASK, PAD, SEP, UNK
 
 VOCAB, TOKENIZER, CONFIG = "vocab.txt", "tokenizer.json", "tokenizer_config.json"
@@ -70,3 +71,13 @@ def special_names(directory: Path, config: dict[str, Any]) -> dict[str, str]:
             value = value.get("content")
         names[role] = value if isinstance(value, str) else usual
     return names
+
+
+def normal_form(directory: Path, config: dict[str, Any]) -> Normalization:
+    """The Unicode normal form that the configuration names, else none. Raises ``VocabularyError`` where it is none."""
+    said = config.get("normalization", "none")
+    if said not in get_args(Normalization):
+        raise VocabularyError(
+            f"normalization {said!r} is not known", path=directory / CONFIG, hint="expected none, nfc or nfkc"
+        )
+    return cast(Normalization, said)

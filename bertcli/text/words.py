@@ -1,41 +1,85 @@
 """Words and their counts: what vocabularies are learned from.
 
 A word is what BERT's cleaning and splitting leave of a text: letters and digits in a row, a punctuation mark, a CJK
-ideograph. Text is counted between spaces first, so that only distinct parts are cleaned and split.
+ideograph. Blocks of text are counted by several processes and added up in the order of the text, so that the number of
+processes changes nothing. Memory is bounded: where distinct words become too many, the rarest are dropped.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache, partial
 from itertools import chain
 
-from tokenizers import normalizers, pre_tokenizers
+from tokenizers import pre_tokenizers
 
+from bertcli.core.workers import map_in_order
+from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import LONGEST_WORD
 
 WordCounts = Counter[str]
 
-_MOST_PARTS = 4_000_000  # distinct parts that are held before they are split into words
+_BLOCK_CHARACTERS = 4_000_000
+_MOST_KNOWN_PARTS = 200_000
+"""Parts between spaces whose words a process remembers."""
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
 
 
-def count_words(texts: Iterable[str], *, lowercase: bool, longest: int | None = LONGEST_WORD) -> WordCounts:
-    """How often each word occurs, in the order of first sight; words of more than ``longest`` characters are left out.
+@dataclass
+class CountedWords:
+    """How often each word occurs, in the order of first sight, and what was dropped to save memory."""
 
-    By default these are the words that BERT takes for unknown, however they are spelt; None counts them too.
+    counts: WordCounts = field(default_factory=Counter)
+    dropped: int = 0
+    """Occurrences of words that were dropped."""
+    error: int = 0
+    """No word occurs more often than its count here and this: 0 where nothing was dropped."""
+
+    def keep(self, most: int) -> None:
+        """Drop the rarest words until no more than ``most`` are left: all words up to some count.
+
+        Each time a word loses no more than that count, and ``error`` is the sum of these (as in the lossy counting of
+        Manku & Motwani 2002, section 4.2).
+        """
+        if len(self.counts) <= most:
+            return
+        left, largest_dropped = 0, 0
+        for count, words in sorted(Counter(self.counts.values()).items(), reverse=True):
+            left += words
+            if left > most:
+                largest_dropped = count
+                break
+        before = self.counts.total()
+        self.counts = Counter({word: count for word, count in self.counts.items() if count > largest_dropped})
+        self.dropped += before - self.counts.total()
+        self.error += largest_dropped
+
+
+def count_words(
+    texts: Iterable[str],
+    rules: WordRules,
+    *,
+    longest: int | None = LONGEST_WORD,
+    workers: int = 1,
+    most_words: int | None = None,
+) -> CountedWords:
+    """How often each word occurs; words of more than ``longest`` characters are left out.
+
+    By default these are the words that BERT takes for unknown, however they are spelt; None counts them too. With
+    ``most_words``, no more distinct words than that are held for longer than a block of text.
     """
-    words: WordCounts = Counter()
-    parts: WordCounts = Counter()
-    split = _Splitter(lowercase, longest)
-    for text in texts:
-        parts.update(text.split(" "))
-        if len(parts) > _MOST_PARTS:
-            split.into(words, parts)
-            parts.clear()
-    split.into(words, parts)
-    return words
+    found = CountedWords()
+    count = partial(_count_block, rules, longest)
+    for block in map_in_order(count, _blocks(texts), workers=workers):
+        counts = found.counts
+        for word, times in block.items():
+            counts[word] = counts.get(word, 0) + times
+        if most_words is not None and len(counts) > most_words:
+            found.keep(most_words // 2)
+    return found
 
 
 def count_characters(words: WordCounts) -> WordCounts:
@@ -50,29 +94,62 @@ def count_characters(words: WordCounts) -> WordCounts:
     return characters
 
 
-def word_splitter(*, lowercase: bool) -> Callable[[str], Iterable[str]]:
-    """A function from a text to its words, of any length; quickest where it is given what stands between spaces."""
-    return _Splitter(lowercase, None).words
+def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
+    block: list[str] = []
+    characters = 0
+    for text in texts:
+        block.append(text)
+        characters += len(text)
+        if characters >= _BLOCK_CHARACTERS:
+            yield block
+            block, characters = [], 0
+    if block:
+        yield block
 
 
-class _Splitter:
-    """Cleaning and splitting, as the tokenizer does it; plain ASCII, the most of it, without the library."""
+def _count_block(rules: WordRules, longest: int | None, texts: list[str]) -> dict[str, int]:
+    parts: WordCounts = Counter()
+    for text in texts:
+        parts.update(text.split(" "))
+    words: dict[str, int] = {}
+    words_of = word_splitter(rules)
+    for part, count in parts.items():
+        for word in words_of(part):
+            if longest is None or len(word) <= longest:
+                words[word] = words.get(word, 0) + count
+    return words
 
-    def __init__(self, lowercase: bool, longest: int | None) -> None:
-        self._lowercase = lowercase
-        self._longest = longest
-        self._normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+
+@cache
+def word_splitter(rules: WordRules) -> WordSplitter:
+    """The splitter of these rules; a process has one, which remembers."""
+    return WordSplitter(rules)
+
+
+class WordSplitter:
+    """A function from a text to its words, of any length; quickest where it is given what stands between spaces.
+
+    Plain ASCII, the most of text, is split without the library; what was split before is looked up.
+    """
+
+    def __init__(self, rules: WordRules) -> None:
+        self._lowercase = rules.lowercase
+        self._normalizer = rules.normalizer()
         self._splitter = pre_tokenizers.BertPreTokenizer()
+        self._known: dict[str, list[str]] = {}
 
-    def into(self, words: WordCounts, parts: WordCounts) -> None:
-        """Add the words of the parts, each as often as its part."""
-        for part, count in parts.items():
-            for word in self.words(part):
-                if self._longest is None or len(word) <= self._longest:
-                    words[word] += count
+    def __call__(self, part: str) -> list[str]:
+        """The words of a text."""
+        words = self._known.get(part)
+        if words is None:
+            words = self._split(part)
+            if len(self._known) >= _MOST_KNOWN_PARTS:
+                self._known.clear()
+            if len(part) <= LONGEST_WORD:
+                self._known[part] = words
+        return words
 
-    def words(self, part: str) -> Iterable[str]:
-        """All words of a part, of any length."""
+    def _split(self, part: str) -> list[str]:
         if part.isascii() and part.isprintable():
             return _ASCII_WORD.findall(part.lower() if self._lowercase else part)
-        return (word for word, _ in self._splitter.pre_tokenize_str(self._normalizer.normalize_str(part)))
+        return [word for word, _ in self._splitter.pre_tokenize_str(self._normalizer.normalize_str(part))]

@@ -47,6 +47,22 @@ def test_the_same_text_gives_the_same_bytes(workplace, bertcli):
         assert Path("again", file).read_bytes() == Path("bertcli-out/data", file).read_bytes()
 
 
+def test_a_sentence_may_be_a_line(workplace, bertcli):
+    text = "Two sentences. On one line.\nmr. nobody\n\n" * 12
+    Path("lines.txt").write_text(text)
+    build = ("mask", "build", "lines.txt", "--json", "--held-out", 0)
+    split = bertcli(*build, "-o", "split").json()
+    lines = bertcli(
+        "mask", "build", "lines.txt", "--json", "-o", "lines", "--held-out", 0, "--sentences", "line"
+    ).json()
+    assert (split["documents"], split["sentences"]) == (12, 36)
+    assert (lines["documents"], lines["sentences"]) == (12, 24)
+    assert lines["tokens"] == split["tokens"]
+    ends = [datasets.load_from_disk(name)["train"][0]["sentence_ends"] for name in ("split", "lines")]
+    assert (len(ends[0]), len(ends[1])) == (3, 2)
+    assert json.loads(Path("lines/manifest.json").read_text())["config"]["sentences"] == "line"
+
+
 def test_with_fewer_than_ten_documents_none_is_held_out(workplace, bertcli):
     Path("few.txt").write_text("\n".join(f"line {n} here ." for n in range(9)))
     outcome = bertcli("mask", "build", "few.txt", "--json", "-o", "few")

@@ -59,8 +59,9 @@ def test_the_report_tells_how_the_vocabulary_fits(capsys: pytest.CaptureFixture[
     assert report["documents"] == 20
     assert report["characters"] == sum(map(len, LINES))
     assert report["words"] == words
-    assert report["tokens_per_word"] == tokens / words
-    assert report["unknown_rate"] == 0.0
+    assert report["fit"]["pieces_per_word"] == tokens / words
+    assert report["fit"]["unknown_words"] == 0.0
+    assert (report["dropped_words"], report["count_error"]) == (0, 0)
     assert report["fingerprint"] == tokenizer.vocabulary.fingerprint
     assert error.endswith("note: next: bertcli mask build corpus.txt --vocab 'other place'\n")
     manifest = json.loads(Path("other place/manifest.json").read_text())
@@ -69,16 +70,20 @@ def test_the_report_tells_how_the_vocabulary_fits(capsys: pytest.CaptureFixture[
     assert manifest["vocabulary"]["fingerprint"] == report["fingerprint"]
 
 
-@pytest.mark.parametrize("flags", [[], ["--cased"], ["--algorithm", "bpe"]])
+FORMS = [["--normalization", "nfc"], ["--normalization", "nfkc"], ["--normalization", "nfkc", "--algorithm", "bpe"]]
+
+
+@pytest.mark.parametrize("flags", [[], ["--cased"], ["--algorithm", "bpe"], *FORMS])
 def test_transformers_opens_what_is_written(flags: list[str], capsys: pytest.CaptureFixture[str]):
     report, _ = built(capsys, *flags)
     theirs = transformers.AutoTokenizer.from_pretrained("bertcli-out/vocab")
-    text = "Sentence 3 talks walking."
+    text = "Sentence 3 talks walking. ｗａｌｋ ﬁ cafe\u0301"
     assert (
         theirs(text, add_special_tokens=False)["input_ids"]
         == load_tokenizer("bertcli-out/vocab").encode([text])[0].tolist()
     )
     assert report["lowercase"] is ("--cased" not in flags)
+    assert report["normalization"] == (flags[1] if "--normalization" in flags else "none")
     assert len(theirs) == report["size"]
 
 
@@ -104,6 +109,26 @@ def test_tables_and_compressed_files_are_read_together(capsys: pytest.CaptureFix
     assert "note: 1 row has no text and was passed over" in error
     assert error.endswith("next: bertcli mask build corpus.txt more.csv packed.txt.gz --text-column body\n")
     assert built(capsys, "more.csv", "--text-column", "body", "--limit", "3", "--overwrite")[0]["documents"] == 3
+
+
+def test_what_is_dropped_is_told_written_down_and_carried_on(capsys: pytest.CaptureFixture[str]):
+    Path("twice.txt").write_text("\n\n".join([*LINES, *LINES[:3], "short", "Tiny"]))
+    Path("corpus.txt").unlink()
+    Path("twice.txt").rename("corpus.txt")
+    report, error = built(capsys, "--deduplicate", "--min-characters", "6")
+    assert report["documents"] == 20
+    assert report["dropped"] == {"duplicates": 3, "short": 2}
+    assert "note: 3 documents dropped with the text of an earlier one (--deduplicate)" in error
+    assert "note: 2 documents dropped with fewer than 6 characters (--min-characters 6)" in error
+    assert error.endswith("next: bertcli mask build corpus.txt --min-characters 6 --deduplicate\n")
+    assert json.loads(Path("bertcli-out/vocab/manifest.json").read_text())["dropped"] == report["dropped"]
+    assert run(["mask", "build", "corpus.txt", "--min-characters", "6", "--deduplicate", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["documents"] + data["heldout_documents"], data["dropped"]) == (20, report["dropped"])
+    assert json.loads(Path("bertcli-out/data/manifest.json").read_text())["dropped"] == report["dropped"]
+    kept, error = built(capsys, "--keep-duplicates", "--overwrite")
+    assert (kept["documents"], kept["dropped"]) == (25, {"duplicates": 0, "short": 0})
+    assert error.endswith("next: bertcli mask build corpus.txt\n")
 
 
 def test_the_group_alone_prints_its_help(capsys: pytest.CaptureFixture[str]):
@@ -149,6 +174,11 @@ def test_an_output_that_is_in_the_way_is_refused_before_any_work(capsys: pytest.
             "error: --size: input should be greater than or equal to 10, got '3'\n",
             "",
         ),
+        (
+            ["corpus.txt", "--min-characters", "1000"],
+            "error: no document of the corpus has 1,000 characters: corpus.txt\n",
+            "hint: ask for fewer with --min-characters\n",
+        ),
         (["corpus.txt", "--size", "many"], "error: --size: input should be a valid integer", ""),
         (
             ["corpus.txt", "--set", "sise=5"],
@@ -157,7 +187,7 @@ def test_an_output_that_is_in_the_way_is_refused_before_any_work(capsys: pytest.
         ),
         (
             ["corpus.txt", "--algorithm", "bp"],
-            "error: --algorithm: input should be 'wordpiece' or 'bpe', got 'bp'\n",
+            "error: --algorithm: input should be 'wordpiece', 'bpe' or 'bpe-wordpiece', got 'bp'\n",
             "",
         ),
         ([], "error: Missing argument", "hint: `bertcli vocab build --help` lists what it takes\n"),

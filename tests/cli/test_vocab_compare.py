@@ -14,6 +14,7 @@ import transformers
 from tokenizers import decoders, models, pre_tokenizers
 
 from bertcli.data.held_out import document_hash
+from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.wordpiece import learn_wordpiece
 from bertcli.text.words import count_words
@@ -146,7 +147,11 @@ def naive(directory: str, *, lowercase: bool, scored: list[str], training: list[
 @pytest.mark.parametrize("with_training_text", [True, False])
 def test_figures_are_those_of_plain_loops_over_transformers(with_training_text: bool, bertcli):
     for name, lowercase, size in (("uncased", True, 120), ("cased", False, 90)):
-        write(name, learn_wordpiece(count_words(SENTENCES[::2], lowercase=lowercase), size=size), lowercase=lowercase)
+        write(
+            name,
+            learn_wordpiece(count_words(SENTENCES[::2], WordRules(lowercase)).counts, size=size),
+            lowercase=lowercase,
+        )
     training = DOCUMENTS[24:] if with_training_text else None
     scored = DOCUMENTS[:24] if with_training_text else DOCUMENTS
     Path("on.txt").write_text("\n\n".join(scored), encoding="utf-8")
@@ -193,7 +198,7 @@ def test_differences_are_paired_and_the_seed_decides(bertcli):
 def test_the_tables_show_everything_and_the_notices_say_what_to_know(bertcli):
     Path("deep").mkdir()
     for name, lowercase in (("deep/uncased", True), ("deep/cased", False)):
-        write(name, learn_wordpiece(count_words(DOCUMENTS, lowercase=lowercase), size=150), lowercase=lowercase)
+        write(name, learn_wordpiece(count_words(DOCUMENTS, WordRules(lowercase)).counts, size=150), lowercase=lowercase)
     Path("on.txt.gz").write_bytes(gzip.compress("\n\n".join(DOCUMENTS[:20]).encode()))
     shown = bertcli("vocab", "compare", "deep/uncased", "deep/cased", "--on", "on.txt.gz", "--train", "on.txt.gz")
     assert shown.code == 0

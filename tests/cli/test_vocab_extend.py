@@ -67,8 +67,8 @@ def test_the_report_is_what_both_tokenizers_make_of_the_text(bertcli):
     assert (report["documents"], report["words"]) == (3, WORDS)
     for prefix, directory in (("base_", "base"), ("", "new")):
         tokens, unknown = counts[directory]
-        assert report[f"{prefix}tokens_per_word"] == tokens / WORDS
-        assert report[f"{prefix}unknown_rate"] == unknown / tokens
+        assert report[f"{prefix}fit"]["pieces_per_word"] == tokens / WORDS
+        assert report[f"{prefix}fit"]["unknown_pieces"] == unknown / tokens
         assert report[f"{prefix}fingerprint"] == load_tokenizer(directory).vocabulary.fingerprint
     assert "note: 3 words of the text save pieces, fewer than the 1,000 asked for (--add)\n" in outcome.err
     assert outcome.err.endswith("note: next: bertcli mask build text.txt --vocab new\n")
@@ -80,7 +80,7 @@ def test_a_terminal_gets_a_table(bertcli):
     assert f"{len(OLD) + 2} (wordpiece, uncased), {len(OLD)} before" in outcome.out
     assert "added            2 words\n" in outcome.out
     assert "pieces per word  1.846, 2.462 before\n" in outcome.out
-    assert "unknown          16.667% of the pieces, 12.500% before\n" in outcome.out
+    assert "unknown          30.769% of the words, 30.769% before\n" in outcome.out
     assert Counter(outcome.out.split())["##don"] == 1
     assert "asked for" not in outcome.err
 

@@ -65,3 +65,14 @@ def test_json_that_is_no_json_is_refused(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         atomic.write_json(tmp_path / "file.json", {"loss": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("address", ["{}", "file://{}"])
+def test_an_output_that_holds_an_input_is_never_replaced(address, tmp_path):
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "manifest.json").write_text("{}")
+    corpus = address.format(output / "corpus.txt")
+    (output / "corpus.txt").write_text("text")
+    with pytest.raises(OutputError, match="the output directory holds an input, "):
+        atomic.check_output_dir(output, overwrite=True, inputs=["https://host/corpus.txt", corpus])

@@ -1,6 +1,7 @@
 import numpy as np
 
-from bertcli.data.held_out import document_hash, split_documents
+from bertcli.data.held_out import split_documents
+from bertcli.text.document_hash import document_hash
 
 
 def split(texts, share):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 import transformers
 from hypothesis import example, given, settings
@@ -11,7 +9,6 @@ from hypothesis import strategies as st
 from tokenizers import models
 
 from bertcli.text.extension import NewWord, choose_words, extend, is_unused
-from bertcli.text.fit import fit_of
 from bertcli.text.longest_match import LongestMatch
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer, wordpiece_tokenizer
@@ -195,10 +192,3 @@ def test_specials_that_stand_outside_the_model_keep_their_ids():
     assert base.piece(14) == extended.piece(14) == "[MORE]"
     assert extended.vocabulary.special_ids == base.vocabulary.special_ids
     assert extended.encode(["abc"])[0].tolist() == [15]
-
-
-def test_the_fit_counts_every_word_as_often_as_it_occurs():
-    fit = fit_of(BASE, Counter({"ab": 5, "abc": 2, "☃": 3}))
-    assert (fit.tokens, fit.words) == (5 + 2 * 2 + 3, 10)
-    assert fit.tokens_per_word == 1.2
-    assert fit.unknown_rate == 3 / 12

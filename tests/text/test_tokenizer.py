@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import unicodedata
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from hypothesis import strategies as st
 from bertcli.errors import VocabularyError
 from bertcli.text import word_cache
 from bertcli.text.bpe import learn_bpe
+from bertcli.text.learning import LearningRules
+from bertcli.text.normalization import Normalization, WordRules
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, load_tokenizer, wordpiece_tokenizer
 from bertcli.text.wordpiece import learn_wordpiece
@@ -26,24 +30,29 @@ TEXTS = [
     "numbers 123 4567! and $ymbols #hash @at [MASK] [SEP]",
 ] * 3
 
+# Joiners, variation selectors, skin tones, tags and flags; ideographs of extensions and compatible ones; private use;
+# marks that combine or enclose, in whatever order; Hangul letters; ligatures and half-width letters.
+RARE = "👩👍❤\u200d\ufe0f\U0001f3fd\U000e0067\U000e007f🇩🇪𠀀𰀀豈\U0002f800\ue000\U000f0000"
+RARE += "\u0327\u0323\u0301\u20dd\u0488\u0338=<각ᄀ\u1161\u11a8ﬁ①℡ÅắがカヴｶﾞÅ\u3099"
 UNICODE = st.text(
     alphabet=st.one_of(
         st.characters(exclude_categories=["Cs"]),
         st.sampled_from(list(" \t\n\r\u00a0\u3000\x00\x1c\u200b\ufeff\ufffdaBcZéÜßİςσ中文한カ'-,.!#\u0301")),
+        st.sampled_from(RARE),
     ),
     max_size=40,
-)
+).filter(lambda text: not any(piece in text for piece in SPECIALS))  # those are text for us alone
 
 
 def build(lowercase: bool = True, **rules: Any) -> Tokenizer:
     return wordpiece_tokenizer(
-        learn_wordpiece(count_words(TEXTS, lowercase=lowercase), size=400), lowercase=lowercase, **rules
+        learn_wordpiece(count_words(TEXTS, WordRules(lowercase)).counts, size=400), lowercase=lowercase, **rules
     )
 
 
-def build_bpe() -> Tokenizer:
-    learned = learn_bpe(count_words(TEXTS, lowercase=True), size=300)
-    return bpe_tokenizer(learned.pieces, learned.merges, lowercase=True)
+def build_bpe(normalization: Normalization = "none") -> Tokenizer:
+    learned = learn_bpe(count_words(TEXTS, WordRules(True, normalization)).counts, size=300)
+    return bpe_tokenizer(learned.pieces, learned.merges, lowercase=True, normalization=normalization)
 
 
 @pytest.fixture(scope="module", params=["uncased", "cased", "accents kept", "ideographs joined"])
@@ -68,6 +77,59 @@ def test_ids_are_those_of_transformers(pair: tuple[Tokenizer, Any], texts: list[
     ours, theirs = pair
     expected = [theirs(text, add_special_tokens=False)["input_ids"] for text in texts]
     assert [ids.tolist() for ids in ours.encode(texts)] == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=UNICODE)
+@pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.parametrize("form", ["NFC", "NFKC"])
+def test_a_normal_form_comes_before_all_else_and_words_are_still_met_once(form: Any, lowercase: bool, text: str):
+    """``unicodedata`` may know a later Unicode than the library: only characters that both know are compared."""
+    normalized = build_with_form(form.lower(), lowercase)
+    plain = build_with_form("none", lowercase)
+    assert normalized._words is not None
+    text = "".join(character for character in text if unicodedata.category(character) != "Cn")
+    expected = plain.encode([unicodedata.normalize(form, text)])[0].tolist()
+    assert normalized.encode([text])[0].tolist() == expected
+    assert normalized._encode_plainly([text])[0] == expected
+
+
+@cache
+def build_with_form(normalization: Normalization, lowercase: bool) -> Tokenizer:
+    """The same pieces whatever the normal form."""
+    pieces = learn_wordpiece(
+        count_words([*TEXTS, RARE, RARE], WordRules(lowercase)).counts, size=600, rules=LearningRules(min_count=1)
+    )
+    return wordpiece_tokenizer(pieces, lowercase=lowercase, normalization=normalization)
+
+
+def test_a_normal_form_is_part_of_what_a_vocabulary_is(tmp_path: Path):
+    ours = {form: build_with_form(form, True) for form in ("none", "nfc", "nfkc")}
+    assert len({tokenizer.vocabulary.fingerprint for tokenizer in ours.values()}) == 3
+    ours["nfkc"].save(tmp_path)
+    assert load_tokenizer(str(tmp_path)).normalization == "nfkc"
+    assert load_tokenizer(str(tmp_path / "vocab.txt")).vocabulary == ours["nfkc"].vocabulary
+    assert ours["nfkc"].encode(["ﬂow"])[0].tolist() == ours["none"].encode(["flow"])[0].tolist()
+    assert ours["nfc"].encode(["ﬂow"])[0].tolist() == ours["none"].encode(["ﬂow"])[0].tolist()
+
+
+def test_a_model_directory_keeps_the_normal_form_in_transformers(tmp_path: Path):
+    build(normalization="nfkc").save(tmp_path)
+    transformers.BertConfig().save_pretrained(tmp_path)
+    theirs = transformers.AutoTokenizer.from_pretrained(str(tmp_path))
+    again = tmp_path / "again"
+    theirs.save_pretrained(again)
+    assert theirs("ｗａｌｋ", add_special_tokens=False)["input_ids"] == build().encode(["walk"])[0].tolist()
+    assert load_tokenizer(str(again)).vocabulary == build(normalization="nfkc").vocabulary
+
+
+def test_a_normal_form_that_is_none_is_refused(tmp_path: Path):
+    (tmp_path / "vocab.txt").write_text("\n".join(SPECIALS))
+    (tmp_path / "tokenizer_config.json").write_text('{"normalization": "nfd"}')
+    assert refused(tmp_path) == (
+        f"{tmp_path / 'tokenizer_config.json'}: normalization 'nfd' is not known",
+        "expected none, nfc or nfkc",
+    )
 
 
 def test_ids_are_settled_types_and_empty_texts_have_none():
@@ -131,14 +193,24 @@ def test_the_facts_of_a_vocabulary():
     assert vocabulary.fingerprint != build(strip_accents=False).vocabulary.fingerprint
 
 
-@pytest.mark.parametrize("make", [build, lambda: build(lowercase=False), build_bpe])
+@pytest.mark.parametrize(
+    "make",
+    [
+        build,
+        lambda: build(lowercase=False),
+        build_bpe,
+        lambda: build(normalization="nfc"),
+        lambda: build(normalization="nfkc", lowercase=False),
+        lambda: build_bpe(normalization="nfkc"),
+    ],
+)
 def test_what_is_saved_opens_here_and_in_transformers(make: Any, tmp_path: Path):
     tokenizer = make()
     tokenizer.save(tmp_path)
     again = load_tokenizer(str(tmp_path))
     assert again.vocabulary == tokenizer.vocabulary
     theirs = transformers.AutoTokenizer.from_pretrained(str(tmp_path))
-    texts = ["Walking the Lazy dog, naïve 中文!", "☃ numbers"]
+    texts = ["Walking the Lazy dog, naïve 中文!", "☃ numbers", "ﬂoﬀ ｗａｌｋ Ⅻ² cafe\u0301 字豈 がか\u3099"]
     expected = [[2, *ids.tolist(), 3] for ids in tokenizer.encode(texts)]
     assert [theirs(text)["input_ids"] for text in texts] == expected
     assert [ids.tolist() for ids in again.encode(texts)] == [ids[1:-1] for ids in expected]

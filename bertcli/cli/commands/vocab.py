@@ -55,13 +55,16 @@ def build(config: VocabBuild, as_json: bool) -> None:
             {
                 "pieces": f"{report.size:,} ({report.algorithm}, {casing})",
                 "learned from": f"{report.documents:,} documents, {report.words:,} words",
-                "pieces per word": f"{report.tokens_per_word:.3f}",
-                "unknown": f"{report.unknown_rate:.3%} of the pieces",
+                "pieces per word": f"{report.fit.pieces_per_word:.3f}",
+                "unknown": f"{report.fit.unknown_words:.3%} of the words",
+                "continuation": f"{report.fit.continuation_pieces:.1%} of the pieces",
+                "likelihood": f"{report.fit.bits_per_character:.3f} bits per character, of a unigram model",
                 "time": f"{report.elapsed_seconds:,.1f} s",
             },
         )
+    corpus = config.dump()["corpus"]
     where = [] if report.directory == DEFAULT_VOCAB else ["--vocab", report.directory]
-    notice(f"next: {shlex.join(['bertcli', 'mask', 'build', *config.corpus, *_reading_flags(config), *where])}")
+    notice(f"next: {shlex.join(['bertcli', 'mask', 'build', *corpus, *_reading_flags(config), *where])}")
 
 
 def extend(config: VocabExtend, as_json: bool) -> None:
@@ -84,8 +87,8 @@ def extend(config: VocabExtend, as_json: bool) -> None:
                 "pieces": f"{report.size:,} (wordpiece, {casing}), {report.base_size:,} before",
                 "added": f"{report.added:,} words{in_places}",
                 "chosen from": f"{report.documents:,} documents, {report.words:,} words",
-                "pieces per word": f"{report.tokens_per_word:.3f}, {report.base_tokens_per_word:.3f} before",
-                "unknown": f"{report.unknown_rate:.3%} of the pieces, {report.base_unknown_rate:.3%} before",
+                "pieces per word": f"{report.fit.pieces_per_word:.3f}, {report.base_fit.pieces_per_word:.3f} before",
+                "unknown": f"{report.fit.unknown_words:.3%} of the words, {report.base_fit.unknown_words:.3%} before",
                 "time": f"{report.elapsed_seconds:,.1f} s",
             },
         )
@@ -105,7 +108,8 @@ def _reading_flags(config: Corpus) -> list[str]:
         value = getattr(config, name)
         for marker in field.metadata:
             if isinstance(marker, Flag) and value != field.default:
-                flags += [marker.name, str(value)]
+                yes, _, no = marker.name.partition("/")
+                flags += [yes if value else no] if isinstance(value, bool) else [marker.name, str(value)]
     return flags
 
 

@@ -1,0 +1,41 @@
+"""What every command that counts the words of a corpus may be told about it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from bertcli.core.settings import Flag, Settings
+
+_UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+SMALLEST_MEMORY = 500 * 10**6
+
+
+def _check_memory(text: str) -> str:
+    if _bytes(text) < SMALLEST_MEMORY:
+        raise ValueError(f"{text} is too little: the program alone and two workers need 500MB")
+    return text
+
+
+def _bytes(text: str) -> int:
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]i?b?)\s*", text, re.IGNORECASE)
+    if match is None:
+        raise ValueError("expected an amount of memory such as 2GB or 800MB")
+    unit = match[2].lower()
+    return int(float(match[1]) * _UNITS[unit if unit.endswith("b") else f"{unit}b"])
+
+
+class Counting(Settings):
+    """How much of the machine is used for counting words."""
+
+    memory: Annotated[str, AfterValidator(_check_memory), Flag("--memory")] = "2GB"
+    """Memory to use, whatever the corpus: where distinct words become too many, the rarest are dropped."""
+    workers: Annotated[int | None, Field(ge=1), Flag("--workers")] = None
+    """Processes that count (default: the cores of the machine). The result does not depend on them."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """The memory to use, in bytes."""
+        return _bytes(self.memory)

@@ -1,0 +1,65 @@
+"""Work spread over processes, with results in the order of the work."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import chain
+from typing import TypeVar
+
+from bertcli.errors import RunError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_AHEAD = 2
+"""Pieces of work per process that wait or are done before their turn."""
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_in_order(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    start: Callable[[], None] | None = None,
+) -> Iterator[Result]:
+    """``map`` over ``workers`` processes; with fewer than two, or a single item, in this one.
+
+    Only a few items are taken ahead of the result that is due. ``start`` is called once in every process
+    before its first item. Raises ``RunError`` where a process was killed.
+    """
+    waiting = iter(items)
+    first = list(_take(waiting, 2))
+    if workers < 2 or len(first) < 2:
+        if start is not None and first:
+            start()
+        yield from map(function, chain(first, waiting))
+        return
+    pool = ProcessPoolExecutor(workers, initializer=start)
+    try:
+        pending: deque[Future[Result]] = deque()
+        for item in chain(first, waiting):
+            pending.append(pool.submit(function, item))
+            if len(pending) >= _AHEAD * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    except BrokenProcessPool as error:
+        raise RunError(
+            "a worker process was killed, most likely for want of memory", hint="fewer --workers need less memory"
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _take(items: Iterator[Item], count: int) -> Iterator[Item]:
+    for _, item in zip(range(count), items, strict=False):
+        yield item

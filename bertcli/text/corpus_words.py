@@ -1,0 +1,96 @@
+"""The words of a corpus: read once from its files, counted by several processes, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bertcli.config.corpus import Corpus
+from bertcli.config.counting import Counting
+from bertcli.core.messages import Progress, notice, progress
+from bertcli.core.workers import available_cores
+from bertcli.errors import InputFileError
+from bertcli.text import corpus
+from bertcli.text.long_texts import cut_long
+from bertcli.text.normalization import WordRules
+from bertcli.text.remote_files import CorpusFile
+from bertcli.text.words import CountedWords, count_words
+
+_PROGRAM_BYTES = 150_000_000
+_WORKER_BYTES = 120_000_000
+_COUNTED_WORD_BYTES = 250
+_LEARNED_WORD_BYTES = 900
+"""Of a word while pieces are learned from it; measured on English Wikipedia, whose words have 8 characters."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the memory to use allows: processes that count, and distinct words while they count and afterwards.
+
+    Half of what does not go to the program is for words, whatever the number of processes, so that the same text gives
+    the same words on every machine.
+    """
+
+    workers: int
+    counted_words: int
+    learned_words: int
+
+    @classmethod
+    def of(cls, counting: Counting) -> Budget:
+        """The budget of a configuration."""
+        free = counting.memory_bytes - _PROGRAM_BYTES
+        workers = max(1, min(counting.workers or available_cores(), free // 2 // _WORKER_BYTES))
+        return cls(workers, free // 2 // _COUNTED_WORD_BYTES, free // _LEARNED_WORD_BYTES)
+
+
+@dataclass(frozen=True)
+class CorpusWords:
+    """The words of a corpus, and what it held; ``dropped`` says how many documents were dropped, by reason."""
+
+    words: CountedWords
+    documents: int
+    characters: int
+    dropped: dict[str, int]
+
+
+def count_corpus(files: Sequence[CorpusFile], reading: Corpus, counting: Counting, rules: WordRules) -> CorpusWords:
+    """Count the words of all documents; those beyond BERT's 100 characters are left out.
+
+    Raises ``InputFileError`` where there is no word.
+    """
+    budget = Budget.of(counting)
+    selection = corpus.Selection(**reading.selecting())
+    documents = corpus.read_documents(files, **reading.reading(), selection=selection)
+    counts = _Counts()
+    with progress("reading", None, "characters") as bar:
+        texts = _texts(documents, counts, rules, bar)
+        words = count_words(texts, rules, workers=budget.workers, most_words=budget.counted_words)
+    if not words.counts:
+        raise InputFileError(
+            "the corpus holds no words", path=files[0], hint="all of its characters are control characters"
+        )
+    words.keep(budget.learned_words)
+    if words.dropped:
+        share = words.dropped / (words.dropped + words.counts.total())
+        notice(
+            f"{share:.2%} of all words were dropped as too rare to fit into {counting.memory}; "
+            f"every count is short of the truth by {words.error:,} at most (--memory)"
+        )
+    return CorpusWords(words, counts.documents, counts.characters, selection.dropped())
+
+
+@dataclass
+class _Counts:
+    """What streams past while the corpus is read."""
+
+    documents: int = 0
+    characters: int = 0
+
+
+def _texts(documents: Iterator[corpus.Document], counts: _Counts, rules: WordRules, bar: Progress) -> Iterator[str]:
+    for document in documents:
+        counts.documents += 1
+        counts.characters += len(document.text)
+        for line in document.text.split("\n"):
+            yield from cut_long(line, at_ideographs=rules.tokenize_chinese_chars)
+        bar.update(counts.characters)

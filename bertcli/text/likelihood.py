@@ -1,0 +1,290 @@
+"""Which pair to join: the one that raises the likelihood of the words most.
+
+With a unigram model over symbols the log-likelihood is ``L = Σ f(n_i) - f(N)``, ``f(x) = x ln x``, where symbol i
+occurs n_i times and N = Σ n_i. Joining a pair (a, b) that occurs c times to a symbol that occurs m times so far changes
+it by
+
+    Δ = f(m + c) - f(m) + f(n_a - c) + f(n_b - c) - f(n_a) - f(n_b) - f(N - c) + f(N)
+
+and, where a is b, by the same with ``f(n_a - 2c) - f(n_a)`` for the terms of a and b.
+
+*Source*: Schuster & Nakajima 2012, section 2; Wu et al. 2016, section 4.1. They join to new symbols (m = 0); but a
+symbol can come about in several ways, and then its count so far is part of what the likelihood changes by.
+"""
+
+from __future__ import annotations
+
+import decimal
+import math
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bertcli.text.word_table import WordTable
+
+_CANDIDATES = 4096
+"""Pairs whose gains are kept; up to three times as many before they are chosen anew."""
+_FALL = 0.8
+"""Share to which a symbol's count may fall before the pairs with it that are no candidates are looked at again."""
+_ROUNDING = 1e-12
+"""Per occurrence of a pair, what rounding may change in its gain."""
+_BELOW_ONE = 1 - 2**-53
+_DIGITS = decimal.Context(prec=80)
+_NOTHING = decimal.Decimal("1e-40")
+
+
+class LargestGain:
+    """Keeps track of the pair with the largest gain while a table changes.
+
+    The gains of some thousand *candidates* are exact. All other pairs stay below a threshold for as long as the counts
+    of their symbols stay above a floor: a gain rises while n_a and n_b fall or m grows, and falls with N; in c it is
+    convex and begins at 0, so that a falling c never lifts it above what it was or 0.
+    """
+
+    def __init__(self, table: WordTable, *, min_count: int = 1, allowed: Callable[[str], bool] | None = None) -> None:
+        """Pairs that occur fewer than ``min_count`` times, or make a symbol that is not allowed, are never the best."""
+        self._table = table
+        self._min_count = max(1, min_count)
+        self._allows = allowed
+        self._allowed = array("b")
+        self._pairs_of: defaultdict[int, array[int]] = defaultdict(_no_numbers)
+        self._first_maker: dict[int, int] = {}
+        self._other_makers: defaultdict[int, array[int]] = defaultdict(_no_numbers)
+        self._first_place = array("i")  # of each pair: at most this, and exactly this where the pair stands there
+        self._slot_of = array("i")
+        self._floor = array("d")
+        self._note_new_pairs()
+        self._choose_candidates()
+
+    def best(self) -> tuple[int, float] | None:
+        """The pair with the largest gain and its gain; None where no pair may be joined.
+
+        Among pairs of equal gain, the one that stands first in the words.
+        """
+        if self._used > 3 * _CANDIDATES:
+            self._choose_candidates()
+        share = math.log(max(1, self._table.total)) + 1 + _ROUNDING
+        while True:
+            gains, counts = self._gains[: self._used], self._counts[: self._used]
+            bounds = gains + counts * share
+            top = int(bounds.argmax()) if self._used else -1
+            largest = self._with_total(gains[top], counts[top]) if self._used else -math.inf
+            if largest > -math.inf:
+                slots = (bounds >= largest).nonzero()[0]
+                pair, largest = (int(self._pairs[top]), largest) if len(slots) == 1 else self._best_of(slots)
+                if largest >= self._threshold:
+                    return pair, largest
+            elif self._threshold == -math.inf:
+                return None
+            self._choose_candidates()
+
+    def joined(self, pair: int, grown: Iterable[int]) -> None:
+        """Take note of what a join has changed; ``grown`` are the pairs that ``WordTable.join`` named."""
+        table = self._table
+        self._note_new_pairs()
+        left, right, merged = table.left[pair], table.right[pair], table.makes[pair]
+        slot_of, counts, floor, first_place = self._slot_of, table.pair_counts, self._floor, self._first_place
+        floor[merged] = _FALL * table.counts[merged]
+        looked_at = set()
+        for new in grown:
+            first_place[new] = 0
+            if slot_of[new] < 0 and counts[new] >= self._min_count:
+                looked_at.add(new)
+        makers = self._makers_of(merged)
+        looked_at.update(maker for maker in makers if slot_of[maker] < 0)
+        for symbol in (left, right):
+            if table.counts[symbol] < floor[symbol]:
+                floor[symbol] = _FALL * table.counts[symbol]
+                looked_at.update(near for near in self._pairs_of[symbol] if slot_of[near] < 0)
+        if looked_at:
+            self._consider(np.array(list(looked_at)))
+        slots_of = self._slots_of
+        touched = slots_of[left] + slots_of[right] + slots_of[merged]
+        touched.extend(slot for maker in makers if (slot := slot_of[maker]) >= 0)
+        self._look_at(np.array(touched))
+
+    def _note_new_pairs(self) -> None:
+        table, pairs_of = self._table, self._pairs_of
+        known = len(self._slot_of)
+        for pair in range(known, len(table)):
+            left, right, made = table.left[pair], table.right[pair], table.makes[pair]
+            pairs_of[left].append(pair)
+            if left != right:
+                pairs_of[right].append(pair)
+            if self._first_maker.setdefault(made, pair) != pair:
+                self._other_makers[made].append(pair)
+        if self._allows is None:
+            self._allowed.extend([1] * (len(table) - known))
+        else:
+            self._allowed.extend(self._allows(table.symbols[made]) for made in table.makes[known:])
+        self._slot_of.extend([-1] * (len(table) - known))
+        self._first_place.extend([0] * (len(table) - known))
+        self._floor.extend([0.0] * (len(table.symbols) - len(self._floor)))
+
+    def _makers_of(self, symbol: int) -> list[int]:
+        """The pairs that make a symbol."""
+        return [self._first_maker[symbol], *self._other_makers.get(symbol, ())]
+
+    def _choose_candidates(self) -> None:
+        """The pairs with the largest gains become the candidates; as many as it takes to have the best among them."""
+        table = self._table
+        self._floor = array("d", (np.frombuffer(table.counts, np.int64) * _FALL).tobytes())
+        pairs = np.flatnonzero(np.frombuffer(self._allowed, np.int8) != 0)
+        pairs = pairs[np.frombuffer(table.pair_counts, np.int64)[pairs] >= self._min_count]
+        bounds = self._bounds(pairs)
+        wanted = _CANDIDATES
+        while True:
+            self._threshold = -math.inf
+            if wanted < len(pairs):
+                at = len(pairs) - wanted
+                threshold = float(np.partition(bounds, at)[at])
+                self._threshold = threshold if threshold > 0 else -math.inf
+            self._start(pairs[bounds >= self._threshold])
+            if self._threshold == -math.inf or self._largest() >= self._threshold:
+                return
+            wanted *= 4
+
+    def _largest(self) -> float:
+        return max(map(self._with_total, self._gains[: self._used].tolist(), self._counts[: self._used].tolist()))
+
+    def _start(self, pairs: NDArray[np.int64]) -> None:
+        room = 4 * _CANDIDATES + len(pairs)
+        self._pairs = np.zeros(room, np.int64)
+        self._gains = np.full(room, -np.inf)
+        self._counts = np.zeros(room)
+        self._used = 0
+        self._slot_of = array("i", np.full(len(self._slot_of), -1, np.int32).tobytes())
+        self._slots_of: defaultdict[int, array[int]] = defaultdict(_no_numbers)
+        self._add(pairs)
+        self._look_at(np.arange(self._used))
+
+    def _consider(self, pairs: NDArray[np.int64]) -> None:
+        """Make those pairs candidates whose gains can reach the threshold; they are still to be looked at."""
+        allowed = np.frombuffer(self._allowed, np.int8)[pairs] != 0
+        pairs = pairs[allowed & (np.frombuffer(self._table.pair_counts, np.int64)[pairs] >= self._min_count)]
+        if len(pairs):
+            self._add(pairs[self._bounds(pairs) >= self._threshold])
+
+    def _add(self, pairs: NDArray[np.int64]) -> None:
+        table = self._table
+        while self._used + len(pairs) > len(self._pairs):
+            self._pairs = np.concatenate([self._pairs, np.zeros_like(self._pairs)])
+            self._gains = np.concatenate([self._gains, np.full_like(self._gains, -np.inf)])
+            self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
+        self._pairs[self._used : self._used + len(pairs)] = pairs
+        for slot, pair in enumerate(pairs.tolist(), start=self._used):
+            self._slot_of[pair] = slot
+            left, right = table.left[pair], table.right[pair]
+            self._slots_of[left].append(slot)
+            if left != right:
+                self._slots_of[right].append(slot)
+        self._used += len(pairs)
+
+    def _look_at(self, slots: NDArray[np.integer]) -> None:
+        pairs = self._pairs[slots]
+        counts = np.frombuffer(self._table.pair_counts, np.int64)[pairs].astype(np.float64)
+        gains = self._without_total(pairs, counts, np.frombuffer(self._table.counts, np.int64))
+        gains[counts < self._min_count] = -np.inf
+        self._gains[slots], self._counts[slots] = gains, counts
+
+    def _bounds(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What the gains of pairs can rise to while no count falls below its floor. A symbol with itself: anything."""
+        table = self._table
+        counts = np.frombuffer(table.pair_counts, np.int64)[pairs].astype(np.float64)
+        gains = self._without_total(pairs, counts, np.frombuffer(self._floor, np.float64))
+        total = max(1.0, float(table.total))
+        gains += counts * math.log(total) - (total - counts) * np.log1p(-counts / total)
+        gains[np.frombuffer(table.left, np.int32)[pairs] == np.frombuffer(table.right, np.int32)[pairs]] = np.inf
+        return gains
+
+    def _without_total(
+        self, pairs: NDArray[np.int64], counts: NDArray[np.float64], occurrences: NDArray[np.number]
+    ) -> NDArray[np.float64]:
+        """The terms of the gains that have no N in them, with these occurrences of the symbols."""
+        table = self._table
+        left, right = np.frombuffer(table.left, np.int32)[pairs], np.frombuffer(table.right, np.int32)[pairs]
+        made = np.frombuffer(table.counts, np.int64)[np.frombuffer(table.makes, np.int32)[pairs]]
+        c = np.maximum(counts, 1)
+        both = np.empty((2, len(pairs)))
+        both[0], both[1] = occurrences[left], occurrences[right]
+        np.maximum(both, c, out=both)
+        gains: NDArray[np.float64] = np.log((made + c) / (both[0] * both[1]))
+        gains *= c
+        left_over = -c / both
+        np.maximum(left_over, -_BELOW_ONE, out=left_over)
+        np.log1p(left_over, out=left_over)
+        both -= c
+        left_over *= both
+        gains += left_over[0]
+        gains += left_over[1]
+        grows = made.nonzero()[0]
+        if len(grows):
+            gains[grows] += made[grows] * np.log1p(c[grows] / made[grows])
+        twice = (left == right).nonzero()[0]
+        if len(twice):
+            c = c[twice]
+            n = np.maximum(both[0, twice] + c, 2 * c)
+            own = np.log1p(np.maximum(-2 * c / n, -_BELOW_ONE)) * (n - 2 * c)
+            gains[twice] += own - (left_over[0, twice] + left_over[1, twice])
+        return gains
+
+    def _with_total(self, gain: float, count: float) -> float:
+        """A gain with the terms of N: ``f(N) - f(N - c) = c ln N - (N - c) ln(1 - c / N)``."""
+        if gain == -math.inf:
+            return gain
+        total = self._table.total
+        return float(gain + count * math.log(total) - (total - count) * math.log1p(-count / total))
+
+    def _best_of(self, slots: NDArray[np.int64]) -> tuple[int, float]:
+        """The best among slots whose gains are equal or nearly so."""
+        parts: dict[tuple[float, float], list[int]] = {}
+        for pair, gain, count in zip(
+            self._pairs[slots].tolist(), self._gains[slots].tolist(), self._counts[slots].tolist(), strict=True
+        ):
+            parts.setdefault((gain, count), []).append(pair)
+        gains = {part: self._with_total(*part) for part in parts}
+        largest = max(gains.values())
+        slack = _ROUNDING * max(count for _, count in gains)
+        near = [part for part, gain in gains.items() if gain >= largest - slack]
+        tied = [pair for part in near for pair in parts[part]]
+        if len(near) > 1:
+            exact = {pair: self._exactly(pair) for pair in tied}
+            best = max(exact.values())
+            tied = [pair for pair in tied if best - exact[pair] < _NOTHING]
+        return self._first_of(np.array(tied)), largest
+
+    def _exactly(self, pair: int) -> decimal.Decimal:
+        table = self._table
+        c, left, right = table.pair_counts[pair], table.left[pair], table.right[pair]
+        made = table.counts[table.makes[pair]]
+        return _gain(c, table.counts[left], None if left == right else table.counts[right], made, table.total)
+
+    def _first_of(self, pairs: NDArray[np.int64]) -> int:
+        table = self._table
+        while True:
+            pair = int(pairs[np.frombuffer(self._first_place, np.int32)[pairs].argmin()])
+            if len(pairs) == 1 or table.stands(self._first_place[pair], pair):
+                return pair
+            self._first_place[pair] = table.first_place(pair)
+
+
+def _no_numbers() -> array[int]:
+    return array("i")
+
+
+@cache
+def _gain(count: int, left: int, right: int | None, made: int, total: int) -> decimal.Decimal:
+    """The gain to 80 digits; ``right`` is None where a symbol is joined with itself."""
+    parts = [(1, made + count), (-1, made), (-1, left), (-1, total - count), (1, total)]
+    parts += [(1, left - 2 * count)] if right is None else [(1, left - count), (1, right - count), (-1, right)]
+    with decimal.localcontext(_DIGITS):
+        return sum((sign * _x_ln_x(value) for sign, value in parts), decimal.Decimal(0))
+
+
+@cache
+def _x_ln_x(x: int) -> decimal.Decimal:
+    return _DIGITS.multiply(x, _DIGITS.ln(x)) if x else decimal.Decimal(0)

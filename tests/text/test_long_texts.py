@@ -1,0 +1,69 @@
+"""Long texts give the pieces that they would give in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bertcli.text import long_texts, tokenizer
+from bertcli.text.long_texts import cut_long
+from bertcli.text.normalization import WordRules
+from bertcli.text.pieces import SPECIALS
+from bertcli.text.tokenizer import wordpiece_tokenizer
+from bertcli.text.wordpiece import learn_wordpiece
+from bertcli.text.words import count_words
+
+MIXED = st.text(
+    alphabet=st.one_of(
+        st.characters(exclude_categories=["Cs"]),
+        st.sampled_from(
+            " \t\n\r\u00a0\u3000\x00\x0b\x1c\u200b\u2028aBé中文豈𠀀カカ\u3099'-,.!#$+=\uff04，。！\u0301\u0338\u302aﬁ"
+        ),
+    ),
+    max_size=80,
+)
+PIECES = learn_wordpiece(
+    count_words(["aB, the cat! 中文 é = $ + ， 。 fi ti カガ"] * 2, WordRules(False)).counts, size=300
+)
+
+
+@pytest.mark.parametrize("normalization", ["none", "nfc", "nfkc"])
+@pytest.mark.parametrize("ideographs", [True, False])
+@given(text=MIXED, longest=st.integers(1, 20))
+def test_the_parts_have_the_pieces_of_the_whole(text: str, longest: int, ideographs: bool, normalization: Any):
+    ours = wordpiece_tokenizer(PIECES, lowercase=False, normalization=normalization, tokenize_chinese_chars=ideographs)
+    parts = list(cut_long(text, at_ideographs=ideographs, longest=longest))
+    assert "".join(parts) == text
+    of_parts = [number for ids in ours._encode_plainly(parts) for number in ids]
+    assert of_parts == ours._encode_plainly([text])[0]
+
+
+def test_parts_are_no_longer_than_they_may_be():
+    parts = list(cut_long("some words " * 1000, longest=100))
+    assert max(map(len, parts)) <= 100 + len(" words")
+    assert [len(part) for part in cut_long("天地" * 100, longest=50)] == [50, 50, 50, 50]
+    assert list(cut_long("")) == [""]
+
+
+def test_the_rest_of_a_word_that_is_unknown_already_is_left_out(monkeypatch: pytest.MonkeyPatch):
+    text = "ok " + "é" * 5000 + " ok"
+    parts = list(cut_long(text, longest=100))
+    assert [len(part) for part in parts] == [1100, 3]
+    ours = wordpiece_tokenizer([*SPECIALS, "ok", "é"], lowercase=False)
+    monkeypatch.setattr(tokenizer, "LONGEST_TEXT", 100)
+    monkeypatch.setattr(long_texts.cut_long, "__kwdefaults__", {"at_ideographs": True, "longest": 100})
+    assert ours.pieces(ours.encode([text])[0]) == ["ok", "[UNK]", "ok"]
+
+
+def test_long_and_short_texts_are_encoded_in_their_order(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tokenizer, "LONGEST_TEXT", 10)
+    monkeypatch.setattr(tokenizer, "_CHARACTERS_PER_CALL", 15)
+    monkeypatch.setattr(long_texts.cut_long, "__kwdefaults__", {"at_ideographs": True, "longest": 10})
+    ours = wordpiece_tokenizer([*SPECIALS, *"abc"], lowercase=True)
+    texts = ["a", "b " * 20, "", "c c", "c " * 9, "b " * 8, "a b c", "a", "c", "b", "a a a a", "b"]
+    expected = [ids for text in texts for ids in ours._encode_plainly([text])]
+    assert [ids.tolist() for ids in ours.encode(texts)] == expected
+    assert ours.encode([]) == []
