@@ -49,6 +49,11 @@ def test_twenty_lines_and_no_flag_give_a_vocabulary(capsys: pytest.CaptureFixtur
     assert captured.err.endswith("note: next: bertcli mask build corpus.txt\n")
 
 
+def test_the_table_names_a_normal_form(capsys: pytest.CaptureFixture[str]):
+    assert run(["vocab", "build", "corpus.txt", "--cased", "--normalization", "nfc", "--algorithm", "bpe"]) == 0
+    assert "(bpe, cased, nfc)" in capsys.readouterr().out
+
+
 def test_the_report_tells_how_the_vocabulary_fits(capsys: pytest.CaptureFixture[str]):
     report, error = built(capsys, "--size", "60", "-o", "other place")
     tokenizer = load_tokenizer("other place")

@@ -49,11 +49,12 @@ def build(config: VocabBuild, as_json: bool) -> None:
     if as_json:
         console.show_json(report.dump())
     else:
-        casing = "uncased" if report.lowercase else "cased"
+        rules = [report.algorithm, "uncased" if report.lowercase else "cased"]
+        rules += [] if report.normalization == "none" else [report.normalization]
         console.show_facts(
             f"vocabulary: {report.directory}",
             {
-                "pieces": f"{report.size:,} ({report.algorithm}, {casing})",
+                "pieces": f"{report.size:,} ({', '.join(rules)})",
                 "learned from": f"{report.documents:,} documents, {report.words:,} words",
                 "pieces per word": f"{report.fit.pieces_per_word:.3f}",
                 "unknown": f"{report.fit.unknown_words:.3%} of the words",
