@@ -8,12 +8,17 @@ processes changes nothing. Memory is bounded: where distinct words become too ma
 from __future__ import annotations
 
 import re
-from collections import Counter
+import string
+import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import chain
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from tokenizers import pre_tokenizers
 
 from bertcli.core.workers import map_in_order
@@ -25,12 +30,18 @@ WordCounts = Counter[str]
 _BLOCK_CHARACTERS = 4_000_000
 _MOST_KNOWN_PARTS = 200_000
 """Parts between spaces whose words a process remembers."""
+_MARKS = string.punctuation.encode()
+_LONE_MARKS = bytes(set(_MARKS) - set(b"<=>"))
+"""Those that no character after them joins in a normal form."""
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
 
 
 @dataclass
 class CountedWords:
-    """How often each word occurs, in the order of first sight, and what was dropped to save memory."""
+    """How often each word occurs, in the order of first sight, and what was dropped to save memory.
+
+    ASCII's punctuation marks, which are words of one character, stand behind the words of their block of text.
+    """
 
     counts: WordCounts = field(default_factory=Counter)
     dropped: int = 0
@@ -108,16 +119,26 @@ def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _count_block(rules: WordRules, longest: int | None, texts: list[str]) -> dict[str, int]:
-    parts: WordCounts = Counter()
-    for text in texts:
-        parts.update(text.split(" "))
-    words: dict[str, int] = {}
-    words_of = word_splitter(rules)
-    for part, count in parts.items():
-        for word in words_of(part):
-            if longest is None or len(word) <= longest:
-                words[word] = words.get(word, 0) + count
-    return words
+    """The words of a block in the order of first sight, ASCII's punctuation marks behind all others."""
+    data = " ".join(texts).encode()
+    bytes_seen = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
+    marks = [mark for mark in (_MARKS if rules.normalization == "none" else _LONE_MARKS) if bytes_seen[mark]]
+    data = data.translate(bytes.maketrans(bytes(marks), b" " * len(marks)))
+    # Arrow splits and counts some times faster than Python.
+    parts = pc.split_pattern(pa.array([data], pa.large_binary()).cast(pa.large_string()), " ").flatten().value_counts()
+    words: defaultdict[str, int] = defaultdict(int)
+    words_of, lowercase = word_splitter(rules), rules.lowercase
+    most = sys.maxsize if longest is None else longest
+    for part, count in zip(parts.field("values").to_pylist(), parts.field("counts").to_pylist(), strict=True):
+        if part.isascii() and part.isalnum() and len(part) <= most:
+            words[part.lower() if lowercase else part] += count
+        else:
+            for word in words_of(part):
+                if len(word) <= most:
+                    words[word] += count
+    for mark in marks:
+        words[chr(mark)] += int(bytes_seen[mark])
+    return dict(words)
 
 
 @cache
@@ -136,13 +157,13 @@ class WordSplitter:
         self._lowercase = rules.lowercase
         self._normalizer = rules.normalizer()
         self._splitter = pre_tokenizers.BertPreTokenizer()
-        self._known: dict[str, list[str]] = {}
+        self._known: dict[str, tuple[str, ...]] = {}
 
-    def __call__(self, part: str) -> list[str]:
+    def __call__(self, part: str) -> tuple[str, ...]:
         """The words of a text."""
         words = self._known.get(part)
         if words is None:
-            words = self._split(part)
+            words = tuple(self._split(part))
             if len(self._known) >= _MOST_KNOWN_PARTS:
                 self._known.clear()
             if len(part) <= LONGEST_WORD:
