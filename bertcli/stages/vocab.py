@@ -103,7 +103,7 @@ def _learning_rules(config: VocabBuild, word_rules: WordRules) -> LearningRules:
     for piece in config.pieces:
         word = piece.removeprefix(CONTINUATION)
         words = words_of(word)
-        if words != [word] or len(word) > LONGEST_WORD:
+        if words != (word,) or len(word) > LONGEST_WORD:
             found = " ".join(words) if words else "nothing"
             raise ConfigError(
                 f"--piece {piece}: no word of a text could hold it, for cleaning and splitting make {found!r} of it",

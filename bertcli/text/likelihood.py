@@ -89,19 +89,23 @@ class LargestGain:
         left, right, merged = table.left[pair], table.right[pair], table.makes[pair]
         slot_of, counts, floor, first_place = self._slot_of, table.pair_counts, self._floor, self._first_place
         floor[merged] = _FALL * table.counts[merged]
-        looked_at = set()
         for new in grown:
             first_place[new] = 0
-            if slot_of[new] < 0 and counts[new] >= self._min_count:
-                looked_at.add(new)
         makers = self._makers_of(merged)
-        looked_at.update(maker for maker in makers if slot_of[maker] < 0)
+        near = [grown, makers]
         for symbol in (left, right):
             if table.counts[symbol] < floor[symbol]:
                 floor[symbol] = _FALL * table.counts[symbol]
-                looked_at.update(near for near in self._pairs_of[symbol] if slot_of[near] < 0)
-        if looked_at:
-            self._consider(np.array(list(looked_at)))
+                near.append(self._pairs_of[symbol])
+        fewest, symbol_counts, makes = self._fewest, table.counts, table.makes
+        considered = {
+            other
+            for others in near
+            for other in others
+            if slot_of[other] < 0 and (counts[other] >= fewest or symbol_counts[makes[other]])
+        }
+        if considered:
+            self._consider(np.array(list(considered)))
         slots_of = self._slots_of
         touched = slots_of[left] + slots_of[right] + slots_of[merged]
         touched.extend(slot for maker in makers if (slot := slot_of[maker]) >= 0)
@@ -143,10 +147,26 @@ class LargestGain:
                 at = len(pairs) - wanted
                 threshold = float(np.partition(bounds, at)[at])
                 self._threshold = threshold if threshold > 0 else -math.inf
+            self._fewest = self._fewest_that_reach(self._threshold)
             self._start(pairs[bounds >= self._threshold])
             if self._threshold == -math.inf or self._largest() >= self._threshold:
                 return
             wanted *= 4
+
+    def _fewest_that_reach(self, gain: float) -> int:
+        """The occurrences below which no pair that makes a new symbol gains that much.
+
+        It gains most where its symbols stand nowhere else: ``f(N) - f(N - c) - f(c)``, less than ``c (ln(N / c) + 1)``.
+        """
+        total = max(1, self._table.total)
+        fewest, enough = self._min_count, total
+        while fewest < enough:
+            middle = (fewest + enough) // 2
+            if middle * (math.log(total / middle) + 1) * (1 + _ROUNDING) < gain:
+                fewest = middle + 1
+            else:
+                enough = middle
+        return fewest
 
     def _largest(self) -> float:
         return max(map(self._with_total, self._gains[: self._used].tolist(), self._counts[: self._used].tolist()))

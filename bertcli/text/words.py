@@ -163,14 +163,15 @@ class WordSplitter:
         """The words of a text."""
         words = self._known.get(part)
         if words is None:
-            words = tuple(self._split(part))
+            words = tuple(self.split(part))
             if len(self._known) >= _MOST_KNOWN_PARTS:
                 self._known.clear()
             if len(part) <= LONGEST_WORD:
                 self._known[part] = words
         return words
 
-    def _split(self, part: str) -> list[str]:
+    def split(self, part: str) -> list[str]:
+        """The same, without looking up."""
         if part.isascii() and part.isprintable():
             return _ASCII_WORD.findall(part.lower() if self._lowercase else part)
         return [word for word, _ in self._splitter.pre_tokenize_str(self._normalizer.normalize_str(part))]

@@ -142,7 +142,6 @@ def test_ids_are_settled_types_and_empty_texts_have_none():
 def test_words_met_before_are_encoded_as_at_first(monkeypatch: pytest.MonkeyPatch):
     tokenizer = build()
     first = [ids.tolist() for ids in tokenizer.encode(TEXTS)]
-    monkeypatch.setattr(word_cache, "_WORDS_PER_CALL", 3)
     monkeypatch.setattr(word_cache, "_MOST_PIECES", 10)
     for _ in range(3):
         assert [ids.tolist() for ids in tokenizer.encode(TEXTS)] == first
