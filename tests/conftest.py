@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from bertcli.contracts.vocabulary import Vocabulary
-from bertcli.data.token_store import TokenStore, TokenStoreWriter
+from bertcli.data.token_store import EncodedDocuments, TokenStore, TokenStoreWriter
+from bertcli.text.word_cache import EncodedTexts
 
 VOCABULARY_SIZE = 200
+
+
+def one_document(sentences: Sequence[Sequence[int] | NDArray[np.int64]]) -> EncodedDocuments:
+    """A document from the ids of its sentences."""
+    encoded = EncodedTexts.of([np.array(sentence, dtype=np.int32) for sentence in sentences])
+    return EncodedDocuments.of(encoded, np.array([len(sentences)]))
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +54,7 @@ def make_store(tmp_path: Path) -> Callable[..., TokenStore]:
         writer = TokenStoreWriter(directory, VOCABULARY_SIZE)
         for _ in range(documents):
             lengths = draw.integers(1, longest, size=draw.integers(1, sentences + 1))
-            writer.add([draw.integers(5, VOCABULARY_SIZE, size=length).astype(np.int32) for length in lengths])
+            writer.add(one_document([draw.integers(5, VOCABULARY_SIZE, size=length) for length in lengths]))
         writer.close()
         return TokenStore(directory)
 

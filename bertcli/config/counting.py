@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
-from bertcli.core.settings import Flag, Settings
+from bertcli.config.workers import Workers
+from bertcli.core.settings import Flag
 
 _UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 SMALLEST_MEMORY = 500 * 10**6
@@ -27,13 +28,11 @@ def _bytes(text: str) -> int:
     return int(float(match[1]) * _UNITS[unit if unit.endswith("b") else f"{unit}b"])
 
 
-class Counting(Settings):
+class Counting(Workers):
     """How much of the machine is used for counting words."""
 
     memory: Annotated[str, AfterValidator(_check_memory), Flag("--memory")] = "2GB"
     """Memory to use, whatever the corpus: where distinct words become too many, the rarest are dropped."""
-    workers: Annotated[int | None, Field(ge=1), Flag("--workers")] = None
-    """Processes that count (default: the cores of the machine). The result does not depend on them."""
 
     @property
     def memory_bytes(self) -> int:

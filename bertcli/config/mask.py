@@ -9,12 +9,13 @@ from pydantic import Field
 
 from bertcli.config.corpus import Corpus
 from bertcli.config.sequences import Sequences
+from bertcli.config.workers import Workers
 from bertcli.core.settings import Flag, ShareBelowOne
 
 DEFAULT_DATA = Path("bertcli-out/data")
 
 
-class MaskBuild(Corpus, Sequences):
+class MaskBuild(Corpus, Sequences, Workers):
     """Build pretraining data from text."""
 
     vocab: Annotated[str, Flag("--vocab")] = "bertcli-out/vocab"

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import chain
-from typing import TypeVar
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 from bertcli.errors import RunError
 
@@ -25,29 +25,23 @@ def available_cores() -> int:
 
 
 def map_in_order(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    *,
-    workers: int,
-    start: Callable[[], None] | None = None,
+    make: Callable[[], Callable[[Item], Result]], items: Iterable[Item], *, workers: int
 ) -> Iterator[Result]:
-    """``map`` over ``workers`` processes; with fewer than two, or a single item, in this one.
+    """``map(make(), items)`` over ``workers`` processes; with fewer than two, or a single item, in this one.
 
-    Only a few items are taken ahead of the result that is due. ``start`` is called once in every process
-    before its first item. Raises ``RunError`` where a process was killed.
+    Each process makes the function once. Only a few items are taken ahead of the result that is due. Raises
+    ``RunError`` where a process was killed.
     """
     waiting = iter(items)
-    first = list(_take(waiting, 2))
+    first = list(islice(waiting, 2))
     if workers < 2 or len(first) < 2:
-        if start is not None and first:
-            start()
-        yield from map(function, chain(first, waiting))
+        yield from map(make(), chain(first, waiting))
         return
-    pool = ProcessPoolExecutor(workers, initializer=start)
+    pool = ProcessPoolExecutor(workers, initializer=_start, initargs=(make,))
     try:
         pending: deque[Future[Result]] = deque()
         for item in chain(first, waiting):
-            pending.append(pool.submit(function, item))
+            pending.append(pool.submit(_call, item))
             if len(pending) >= _AHEAD * workers:
                 yield pending.popleft().result()
         while pending:
@@ -60,6 +54,13 @@ def map_in_order(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _take(items: Iterator[Item], count: int) -> Iterator[Item]:
-    for _, item in zip(range(count), items, strict=False):
-        yield item
+_function: Callable[[Any], Any]  # of a worker process
+
+
+def _start(make: Callable[[], Callable[[Any], Any]]) -> None:
+    global _function
+    _function = make()
+
+
+def _call(item: Any) -> Any:
+    return _function(item)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,11 @@ from numpy.typing import NDArray
 from bertcli.contracts.batch import IGNORED
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.messages import Progress
+from bertcli.core.workers import map_in_order
 from bertcli.data.arrow_files import ArrowSplitWriter
 from bertcli.data.examples import DynamicExamples
 from bertcli.data.held_out import split_documents
-from bertcli.data.token_store import TokenStoreWriter
+from bertcli.data.token_store import EncodedDocuments, TokenStoreWriter
 from bertcli.text.corpus import Document
 from bertcli.text.sentences import SENTENCES, Sentences
 from bertcli.text.tokenizer import Tokenizer
@@ -43,36 +46,61 @@ def write_token_stores(
     *,
     sentences: Sentences = "split",
     held_out: float,
+    workers: int = 1,
     progress: Progress,
 ) -> StoreCounts:
     """Write ``train`` and ``heldout`` under ``directory``. A document's group, where it has one, is held out whole."""
-    sentences_of = SENTENCES[sentences]
-    writers = {split: TokenStoreWriter(directory / split, tokenizer.vocabulary.size) for split in SPLITS}
+    writers = [TokenStoreWriter(directory / split, tokenizer.vocabulary.size) for split in SPLITS]
     unknown = tokens = characters = 0
     keyed = ((document.group if document.group is not None else document.text, document) for document in documents)
-    for chunk in _chunks(split_documents(keyed, held_out)):
-        groups = [sentences_of(document.text) for _, document in chunk]
-        encoded = iter(tokenizer.encode([sentence for group in groups for sentence in group]))
-        for (is_held_out, document), group in zip(chunk, groups, strict=True):
-            ids = [next(encoded) for _ in group]
-            writers["heldout" if is_held_out else "train"].add(ids)
-            unknown += sum(int((sentence == tokenizer.vocabulary.unk_id).sum()) for sentence in ids)
-            tokens += sum(map(len, ids))
-            characters += len(document.text)
+    make = partial(_ChunkEncoder, tokenizer, sentences)
+    for chunk in map_in_order(make, _chunks(split_documents(keyed, held_out)), workers=workers):
+        for is_held_out, writer in enumerate(writers):
+            writer.add(chunk.documents.where(chunk.held_out == is_held_out))
+        unknown += chunk.unknown
+        tokens += len(chunk.documents.ids)
+        characters += chunk.characters
         progress.update(characters, f"{tokens:,} tokens")
-    for writer in writers.values():
+    for writer in writers:
         writer.close()
-    return StoreCounts(
-        {split: writer.counts() for split, writer in writers.items()}, unknown / max(1, tokens), characters
-    )
+    counts = {split: writer.counts() for split, writer in zip(SPLITS, writers, strict=True)}
+    return StoreCounts(counts, unknown / max(1, tokens), characters)
 
 
-def _chunks(documents: Iterable[tuple[bool, Document]]) -> Iterator[list[tuple[bool, Document]]]:
-    chunk: list[tuple[bool, Document]] = []
+@dataclass(frozen=True)
+class _EncodedChunk:
+    """Some documents in pieces; ``held_out`` is (documents,) 0 or 1."""
+
+    documents: EncodedDocuments
+    held_out: NDArray[np.int64]
+    unknown: int
+    characters: int
+
+
+class _ChunkEncoder:
+    """Sentences and pieces of one chunk of documents after the other."""
+
+    def __init__(self, tokenizer: Tokenizer, sentences: Sentences) -> None:
+        self._tokenizer = tokenizer
+        self._sentences_of = SENTENCES[sentences]
+
+    def __call__(self, chunk: list[tuple[bool, str]]) -> _EncodedChunk:
+        groups = [self._sentences_of(text) for _, text in chunk]
+        encoded = self._tokenizer.encode_all(list(chain.from_iterable(groups)))
+        return _EncodedChunk(
+            EncodedDocuments.of(encoded, np.fromiter(map(len, groups), np.int64, len(groups))),
+            np.fromiter((is_held_out for is_held_out, _ in chunk), np.int64, len(chunk)),
+            unknown=int((encoded.ids == self._tokenizer.vocabulary.unk_id).sum()),
+            characters=sum(len(text) for _, text in chunk),
+        )
+
+
+def _chunks(documents: Iterable[tuple[bool, Document]]) -> Iterator[list[tuple[bool, str]]]:
+    chunk: list[tuple[bool, str]] = []
     characters = 0
-    for item in documents:
-        chunk.append(item)
-        characters += len(item[1].text)
+    for is_held_out, document in documents:
+        chunk.append((is_held_out, document.text))
+        characters += len(document.text)
         if characters >= _CHARACTERS_PER_CALL:
             yield chunk
             chunk, characters = [], 0

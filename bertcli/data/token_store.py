@@ -6,7 +6,6 @@ holds the (exclusive) end of every sentence in the same coordinates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.manifest import read_manifest
 from bertcli.data.arrow_files import ArrowSplitWriter, read_record_batches
 from bertcli.errors import DataError
+from bertcli.text.word_cache import EncodedTexts
 
 SequenceKind = Literal["segment-pairs", "full-sentences", "document-sentences"]
 """How documents are cut into sequences; see ``data/sequences.py``."""
@@ -72,33 +72,60 @@ class DataDirectory:
         return self.path / "vocab"
 
 
+@dataclass(frozen=True)
+class EncodedDocuments:
+    """Documents in pieces. ``ids`` is (pieces,), ``sentence_lengths`` (sentences,), ``sentences`` (documents,) counts.
+
+    Sentences without pieces may be among them, and documents without sentences.
+    """
+
+    ids: NDArray[np.int32]
+    sentence_lengths: NDArray[np.int64]
+    sentences: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, encoded: EncodedTexts, sentences: NDArray[np.int64]) -> EncodedDocuments:
+        """From sentences one after the other, and how many of them each document has."""
+        return cls(encoded.ids, np.diff(encoded.ends, prepend=0), sentences)
+
+    def where(self, chosen: NDArray[np.bool_]) -> EncodedDocuments:
+        """Only the documents of a mask (documents,)."""
+        if chosen.all():
+            return self
+        of_sentences = np.repeat(chosen, self.sentences)
+        ids = self.ids[np.repeat(of_sentences, self.sentence_lengths)]
+        return EncodedDocuments(ids, self.sentence_lengths[of_sentences], self.sentences[chosen])
+
+    def filled(self) -> EncodedDocuments:
+        """Without the sentences that have no pieces, and the documents that then have no sentence."""
+        with_pieces = self.sentence_lengths > 0
+        owners = np.repeat(np.arange(len(self.sentences)), self.sentences)
+        sentences = np.bincount(owners[with_pieces], minlength=len(self.sentences))
+        return EncodedDocuments(self.ids, self.sentence_lengths[with_pieces], sentences[sentences > 0])
+
+
 class TokenStoreWriter:
-    """Writes documents, each a list of sentences' ids, into one split; in constant memory."""
+    """Writes documents into one split, in constant memory."""
 
     def __init__(self, directory: Path, vocabulary_size: int) -> None:
         self._id_type = pa.uint16() if vocabulary_size <= 1 << 16 else pa.int32()
         self._dtype = np.uint16 if vocabulary_size <= 1 << 16 else np.int32
         schema = pa.schema([("input_ids", pa.list_(self._id_type)), ("sentence_ends", pa.list_(pa.int32()))])
         self._split = ArrowSplitWriter(directory, schema)
-        self._sentences: list[NDArray[Any]] = []
-        self._sentences_per_document: list[int] = []
+        self._pending: list[EncodedDocuments] = []
         self._pending_tokens = 0
         self.documents = 0
         self.sentences = 0
         self.tokens = 0
 
-    def add(self, sentences: Sequence[NDArray[np.int32]]) -> None:
-        """Append a document; sentences without pieces are left out, and so is a document without any."""
-        filled = [sentence for sentence in sentences if len(sentence)]
-        if not filled:
-            return
-        self._sentences += filled
-        self._sentences_per_document.append(len(filled))
-        tokens = sum(map(len, filled))
-        self._pending_tokens += tokens
-        self.documents += 1
-        self.sentences += len(filled)
-        self.tokens += tokens
+    def add(self, documents: EncodedDocuments) -> None:
+        """Append documents; sentences without pieces are left out, and so are documents without any."""
+        filled = documents.filled()
+        self._pending.append(filled)
+        self._pending_tokens += len(filled.ids)
+        self.documents += len(filled.sentences)
+        self.sentences += len(filled.sentence_lengths)
+        self.tokens += len(filled.ids)
         if self._pending_tokens >= _TOKENS_PER_RECORD_BATCH:
             self._flush()
 
@@ -113,21 +140,21 @@ class TokenStoreWriter:
         return {"documents": self.documents, "sentences": self.sentences, "tokens": self.tokens}
 
     def _flush(self) -> None:
-        if not self._sentences_per_document:
-            return
-        lengths = np.fromiter(map(len, self._sentences), dtype=np.int64, count=len(self._sentences))
-        sentence_starts = np.concatenate([[0], np.cumsum(self._sentences_per_document)])
-        ends = np.cumsum(lengths)
-        document_starts = np.concatenate([[0], ends[sentence_starts[1:] - 1]])
-        in_document = ends - np.repeat(document_starts[:-1], self._sentences_per_document)
-        ids = np.concatenate(self._sentences).astype(self._dtype)
-        self._split.write(
-            {
-                "input_ids": _lists(document_starts, pa.array(ids, self._id_type)),
-                "sentence_ends": _lists(sentence_starts, pa.array(in_document, pa.int32())),
-            }
-        )
-        self._sentences, self._sentences_per_document, self._pending_tokens = [], [], 0
+        sentences = np.concatenate([part.sentences for part in self._pending]) if self._pending else np.zeros(0, int)
+        if len(sentences):
+            lengths = np.concatenate([part.sentence_lengths for part in self._pending])
+            sentence_starts = np.concatenate([[0], np.cumsum(sentences)])
+            ends = np.cumsum(lengths)
+            document_starts = np.concatenate([[0], ends[sentence_starts[1:] - 1]])
+            in_document = ends - np.repeat(document_starts[:-1], sentences)
+            ids = np.concatenate([part.ids for part in self._pending]).astype(self._dtype)
+            self._split.write(
+                {
+                    "input_ids": _lists(document_starts, pa.array(ids, self._id_type)),
+                    "sentence_ends": _lists(sentence_starts, pa.array(in_document, pa.int32())),
+                }
+            )
+        self._pending, self._pending_tokens = [], 0
 
 
 def _lists(offsets: NDArray[np.int64], values: pa.Array) -> pa.ListArray:

@@ -111,7 +111,13 @@ def build_masks(config: MaskBuild) -> MaskReport:
             selection = corpus.Selection(**config.selecting())
             documents = corpus.read_documents(files, **config.reading(), selection=selection)
             counts = write_token_stores(
-                stores, documents, tokenizer, sentences=config.sentences, held_out=config.held_out, progress=bar
+                stores,
+                documents,
+                tokenizer,
+                sentences=config.sentences,
+                held_out=config.held_out,
+                workers=config.worker_processes,
+                progress=bar,
             )
         _tell_counts(counts, config.held_out)
         rows = used = None

@@ -20,7 +20,7 @@ from bertcli.text.pieces import CONTINUATION, LONGEST_WORD, SPECIALS
 from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, wordpiece_tokenizer
 from bertcli.text.vocabulary_fit import VocabularyFit, measure_fit
 from bertcli.text.wordpiece import learn_wordpiece
-from bertcli.text.words import WordCounts, word_splitter
+from bertcli.text.words import WordCounts, WordSplitter
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _learning_rules(config: VocabBuild, word_rules: WordRules) -> LearningRules:
     """The rules of learning. Raises ``ConfigError`` where a piece given by hand could never be met in a text."""
     if config.pieces and config.algorithm == "bpe":
         raise ConfigError("--piece is for WordPiece: the pieces of BPE follow from its merges", hint="leave it out")
-    words_of = word_splitter(word_rules)
+    words_of = WordSplitter(word_rules)
     for piece in config.pieces:
         word = piece.removeprefix(CONTINUATION)
         words = words_of(word)

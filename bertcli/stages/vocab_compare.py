@@ -28,7 +28,7 @@ from bertcli.text.remote_files import CorpusFile
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
 from bertcli.text.vocabulary_fit import Sums, count_pieces, figures, segment, unigram_costs, word_sums, word_times
 from bertcli.text.word_groups import Band, ScriptFit, fit_by_frequency, fit_by_script
-from bertcli.text.words import WordCounts, count_words, word_splitter
+from bertcli.text.words import WordCounts, WordSplitter, count_words
 
 _CHARACTERS_PER_BLOCK = 1_000_000
 _FEW_DOCUMENTS = 30
@@ -294,15 +294,17 @@ def _values_of_parts(contestants: Sequence[_Contestant], distinct: int) -> Calla
         first, *others = (word_sums(cut, costs, distinct) for costs in contestant.costs)
         return [*first, *(other.cost for other in others)]
 
+    splitters = {contestant.rules: WordSplitter(contestant.rules) for contestant in contestants}
+
     def of_parts(parts: Sequence[str]) -> FloatArray:
         columns: dict[int, FloatArray] = {}
-        for rules in {contestant.rules for contestant in contestants}:
+        for rules, splitter in splitters.items():
             alike = [number for number, contestant in enumerate(contestants) if contestant.rules == rules]
 
             def of_words(words: Sequence[str], alike: Sequence[int] = alike) -> FloatArray:
                 return np.stack([column for number in alike for column in values(contestants[number], words)], axis=1)
 
-            found = sum_over_words(parts, word_splitter(rules), of_words)
+            found = sum_over_words(parts, splitter.split, of_words)
             columns |= zip(alike, np.split(found, len(alike), axis=1), strict=True)
         return np.concatenate([columns[number] for number in range(len(contestants))], axis=1)
 

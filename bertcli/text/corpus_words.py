@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from bertcli.config.corpus import Corpus
 from bertcli.config.counting import Counting
 from bertcli.core.messages import Progress, notice, progress
-from bertcli.core.workers import available_cores
 from bertcli.errors import InputFileError
 from bertcli.text import corpus
 from bertcli.text.long_texts import cut_long
@@ -39,7 +38,7 @@ class Budget:
     def of(cls, counting: Counting) -> Budget:
         """The budget of a configuration."""
         free = counting.memory_bytes - _PROGRAM_BYTES
-        workers = max(1, min(counting.workers or available_cores(), free // 2 // _WORKER_BYTES))
+        workers = max(1, min(counting.worker_processes, free // 2 // _WORKER_BYTES))
         return cls(workers, free // 2 // _COUNTED_WORD_BYTES, free // _LEARNED_WORD_BYTES)
 
 

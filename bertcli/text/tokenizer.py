@@ -68,6 +68,10 @@ class Tokenizer:
         self.vocabulary = self._facts()
         self._words = WordCache(self.word_rules, self._cut_word) if self._is_by_word() else None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy for another process; what was encoded here is not taken along."""
+        return _rebuilt, (self._backend, self._specials, self._path, self._config)
+
     @property
     def is_wordpiece(self) -> bool:
         """Whether the pieces are WordPiece's; BPE's otherwise."""
@@ -279,6 +283,12 @@ class Tokenizer:
     @cached_property
     def _ends_words(self) -> bool:
         return bool(self._parts["model"].get("end_of_word_suffix") == WORD_END)
+
+
+def _rebuilt(
+    backend: tokenizers.Tokenizer, specials: dict[str, str], path: Path | None, config: dict[str, Any]
+) -> Tokenizer:
+    return Tokenizer(backend, specials=specials, path=path, config=config)
 
 
 def load_tokenizer(where: str) -> Tokenizer:

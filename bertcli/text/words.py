@@ -13,7 +13,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -83,8 +83,8 @@ def count_words(
     ``most_words``, no more distinct words than that are held for longer than a block of text.
     """
     found = CountedWords()
-    count = partial(_count_block, rules, longest)
-    for block in map_in_order(count, _blocks(texts), workers=workers):
+    make = partial(_BlockCounter, rules, longest)
+    for block in map_in_order(make, _blocks(texts), workers=workers):
         counts = found.counts
         for word, times in block.items():
             counts[word] = counts.get(word, 0) + times
@@ -118,33 +118,35 @@ def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
         yield block
 
 
-def _count_block(rules: WordRules, longest: int | None, texts: list[str]) -> dict[str, int]:
-    """The words of a block in the order of first sight, ASCII's punctuation marks behind all others."""
-    data = " ".join(texts).encode()
-    bytes_seen = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
-    marks = [mark for mark in (_MARKS if rules.normalization == "none" else _LONE_MARKS) if bytes_seen[mark]]
-    data = data.translate(bytes.maketrans(bytes(marks), b" " * len(marks)))
-    # Arrow splits and counts some times faster than Python.
-    parts = pc.split_pattern(pa.array([data], pa.large_binary()).cast(pa.large_string()), " ").flatten().value_counts()
-    words: defaultdict[str, int] = defaultdict(int)
-    words_of, lowercase = word_splitter(rules), rules.lowercase
-    most = sys.maxsize if longest is None else longest
-    for part, count in zip(parts.field("values").to_pylist(), parts.field("counts").to_pylist(), strict=True):
-        if part.isascii() and part.isalnum() and len(part) <= most:
-            words[part.lower() if lowercase else part] += count
-        else:
-            for word in words_of(part):
-                if len(word) <= most:
-                    words[word] += count
-    for mark in marks:
-        words[chr(mark)] += int(bytes_seen[mark])
-    return dict(words)
+class _BlockCounter:
+    """Counts the words of one block after the other."""
 
+    def __init__(self, rules: WordRules, longest: int | None) -> None:
+        self._rules = rules
+        self._longest = sys.maxsize if longest is None else longest
+        self._words_of = WordSplitter(rules)
 
-@cache
-def word_splitter(rules: WordRules) -> WordSplitter:
-    """The splitter of these rules; a process has one, which remembers."""
-    return WordSplitter(rules)
+    def __call__(self, texts: list[str]) -> dict[str, int]:
+        """The words of a block in the order of first sight, ASCII's punctuation marks behind all others."""
+        data = " ".join(texts).encode()
+        bytes_seen = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
+        marks = [mark for mark in (_MARKS if self._rules.normalization == "none" else _LONE_MARKS) if bytes_seen[mark]]
+        data = data.translate(bytes.maketrans(bytes(marks), b" " * len(marks)))
+        # Arrow splits and counts some times faster than Python.
+        text = pa.array([data], pa.large_binary()).cast(pa.large_string())
+        parts = pc.split_pattern(text, " ").flatten().value_counts()
+        words: defaultdict[str, int] = defaultdict(int)
+        words_of, lowercase, longest = self._words_of, self._rules.lowercase, self._longest
+        for part, count in zip(parts.field("values").to_pylist(), parts.field("counts").to_pylist(), strict=True):
+            if part.isascii() and part.isalnum() and len(part) <= longest:
+                words[part.lower() if lowercase else part] += count
+            else:
+                for word in words_of(part):
+                    if len(word) <= longest:
+                        words[word] += count
+        for mark in marks:
+            words[chr(mark)] += int(bytes_seen[mark])
+        return dict(words)
 
 
 class WordSplitter:

@@ -4,7 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertcli.data import token_store
-from bertcli.data.token_store import TokenStore, TokenStoreWriter
+from bertcli.data.token_store import EncodedDocuments, TokenStore, TokenStoreWriter
+from bertcli.text.word_cache import EncodedTexts
+
+
+def one_document(sentences):
+    encoded = EncodedTexts.of([np.array(sentence, dtype=np.int32) for sentence in sentences])
+    return EncodedDocuments.of(encoded, np.array([len(sentences)]))
+
 
 DOCUMENTS = st.lists(st.lists(st.lists(st.integers(5, 99), max_size=8), max_size=5), max_size=12)
 
@@ -15,7 +22,7 @@ def test_what_was_written_is_read(tmp_path_factory, documents):
     directory = tmp_path_factory.mktemp("store") / "train"
     writer = TokenStoreWriter(directory, 100)
     for document in documents:
-        writer.add([np.array(sentence, dtype=np.int32) for sentence in document])
+        writer.add(one_document(document))
     writer.close()
     expected = [[s for s in document if s] for document in documents]
     expected = [document for document in expected if document]
@@ -33,7 +40,7 @@ def test_documents_are_found_across_record_batches(tmp_path, monkeypatch):
     writer = TokenStoreWriter(tmp_path / "train", 1000)
     texts = [np.arange(n, n + 1 + n % 7, dtype=np.int32) for n in range(60)]
     for text in texts:
-        writer.add([text])
+        writer.add(one_document([text]))
     writer.close()
     store = TokenStore(tmp_path / "train")
     for number, text in enumerate(texts):
@@ -43,7 +50,7 @@ def test_documents_are_found_across_record_batches(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("size", "dtype"), [(65_536, np.uint16), (65_537, np.int32)])
 def test_ids_take_two_bytes_where_the_vocabulary_allows(tmp_path, size, dtype):
     writer = TokenStoreWriter(tmp_path / "train", size)
-    writer.add([np.array([size - 1], dtype=np.int32)])
+    writer.add(one_document([[size - 1]]))
     writer.close()
     ids = TokenStore(tmp_path / "train").read(0, 1)
     assert ids.dtype == dtype

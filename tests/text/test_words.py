@@ -12,7 +12,7 @@ from tokenizers import normalizers, pre_tokenizers
 from bertcli.text import words as words_module
 from bertcli.text.alphabet import choose_alphabet
 from bertcli.text.normalization import Normalization, WordRules
-from bertcli.text.words import CountedWords, count_characters, count_words, word_splitter
+from bertcli.text.words import CountedWords, WordSplitter, count_characters, count_words
 
 UNCASED = WordRules(lowercase=True)
 
@@ -112,4 +112,4 @@ def test_words_of_any_length_are_counted_where_that_is_asked():
 @given(UNICODE, st.booleans())
 def test_the_words_of_a_text_are_those_that_are_counted(text: str, lowercase: bool):
     rules = WordRules(lowercase)
-    assert Counter(word_splitter(rules)(text)) == count_words([text], rules, longest=None).counts
+    assert Counter(WordSplitter(rules)(text)) == count_words([text], rules, longest=None).counts
