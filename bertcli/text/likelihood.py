@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from bertcli.text.word_table import WordTable
 
-_CANDIDATES = 4096
-"""Pairs whose gains are kept; up to three times as many before they are chosen anew."""
-_FALL = 0.8
+_CANDIDATES = 1024
+"""Pairs that are surely candidates when they are chosen."""
+_FALL = 0.7
 """Share to which a symbol's count may fall before the pairs with it that are no candidates are looked at again."""
 _ROUNDING = 1e-12
 """Per occurrence of a pair, what rounding may change in its gain."""
@@ -65,7 +65,7 @@ class LargestGain:
 
         Among pairs of equal gain, the one that stands first in the words.
         """
-        if self._used > 3 * _CANDIDATES:
+        if self._used > self._most:
             self._choose_candidates()
         share = math.log(max(1, self._table.total)) + 1 + _ROUNDING
         while True:
@@ -134,24 +134,20 @@ class LargestGain:
         return [self._first_maker[symbol], *self._other_makers.get(symbol, ())]
 
     def _choose_candidates(self) -> None:
-        """The pairs with the largest gains become the candidates; as many as it takes to have the best among them."""
+        """Let the pairs become candidates that can reach the gain of the thousandth, so that the best is among them."""
         table = self._table
-        self._floor = array("d", (np.frombuffer(table.counts, np.int64) * _FALL).tobytes())
+        occurrences = np.frombuffer(table.counts, np.int64)
+        self._floor = array("d", (occurrences * _FALL).tobytes())
         pairs = np.flatnonzero(np.frombuffer(self._allowed, np.int8) != 0)
         pairs = pairs[np.frombuffer(table.pair_counts, np.int64)[pairs] >= self._min_count]
-        bounds = self._bounds(pairs)
-        wanted = _CANDIDATES
-        while True:
-            self._threshold = -math.inf
-            if wanted < len(pairs):
-                at = len(pairs) - wanted
-                threshold = float(np.partition(bounds, at)[at])
-                self._threshold = threshold if threshold > 0 else -math.inf
-            self._fewest = self._fewest_that_reach(self._threshold)
-            self._start(pairs[bounds >= self._threshold])
-            if self._threshold == -math.inf or self._largest() >= self._threshold:
-                return
-            wanted *= 4
+        self._threshold = -math.inf
+        if len(pairs) > _CANDIDATES:
+            at = len(pairs) - _CANDIDATES
+            threshold = float(np.partition(self._gains_with(pairs, occurrences), at)[at])
+            self._threshold = threshold * (1 - _ROUNDING) if threshold > 0 else -math.inf
+        self._fewest = self._fewest_that_reach(self._threshold)
+        self._start(pairs[self._bounds(pairs) >= self._threshold])
+        self._most = 2 * self._used + 2 * _CANDIDATES
 
     def _fewest_that_reach(self, gain: float) -> int:
         """The occurrences below which no pair that makes a new symbol gains that much.
@@ -167,9 +163,6 @@ class LargestGain:
             else:
                 enough = middle
         return fewest
-
-    def _largest(self) -> float:
-        return max(map(self._with_total, self._gains[: self._used].tolist(), self._counts[: self._used].tolist()))
 
     def _start(self, pairs: NDArray[np.int64]) -> None:
         room = 4 * _CANDIDATES + len(pairs)
@@ -214,12 +207,16 @@ class LargestGain:
     def _bounds(self, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
         """What the gains of pairs can rise to while no count falls below its floor. A symbol with itself: anything."""
         table = self._table
-        counts = np.frombuffer(table.pair_counts, np.int64)[pairs].astype(np.float64)
-        gains = self._without_total(pairs, counts, np.frombuffer(self._floor, np.float64))
-        total = max(1.0, float(table.total))
-        gains += counts * math.log(total) - (total - counts) * np.log1p(-counts / total)
+        gains = self._gains_with(pairs, np.frombuffer(self._floor, np.float64))
         gains[np.frombuffer(table.left, np.int32)[pairs] == np.frombuffer(table.right, np.int32)[pairs]] = np.inf
         return gains
+
+    def _gains_with(self, pairs: NDArray[np.int64], occurrences: NDArray[np.number]) -> NDArray[np.float64]:
+        """The gains of pairs, with these occurrences of the symbols."""
+        counts = np.frombuffer(self._table.pair_counts, np.int64)[pairs].astype(np.float64)
+        gains = self._without_total(pairs, counts, occurrences)
+        total = max(1.0, float(self._table.total))
+        return gains + counts * math.log(total) - (total - counts) * np.log1p(-counts / total)
 
     def _without_total(
         self, pairs: NDArray[np.int64], counts: NDArray[np.float64], occurrences: NDArray[np.number]

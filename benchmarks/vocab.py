@@ -1,0 +1,224 @@
+"""Learning a vocabulary: the ``tokenizers`` library's trainer against bertcli, in time, memory and fit.
+
+    python benchmarks/vocab.py CORPUS --held-out HELD_OUT
+    python benchmarks/vocab.py --generate 5GB --memory 1GB
+
+The first form trains ``BertWordPieceTokenizer`` and runs ``bertcli vocab build`` on the same plain text, each in a
+process of its own, one after the other, for several rounds; the time is that of the whole process. Then it compares
+the two vocabularies with ``bertcli vocab compare``: unigram counts from CORPUS, likelihood on HELD_OUT.
+
+The second form writes text of that size, whose words are drawn by Zipf's law from some ten million, and runs
+``bertcli vocab build --memory`` on it. Memory is the proportional set size of the process and its workers together,
+read several times a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bertcli.text import corpus
+
+CONTESTANTS = ("tokenizers", "bertcli")
+TRAIN = """
+import sys
+from tokenizers import BertWordPieceTokenizer
+text, size, directory = sys.argv[1:]
+tokenizer = BertWordPieceTokenizer()
+tokenizer.train([text], vocab_size=int(size), show_progress=False)
+tokenizer.save_model(directory)
+"""
+LETTERS = np.frombuffer(b"etaoinshrdlcumwfgypbvkjxqz", np.uint8)
+DISTINCT_WORDS = 10_000_000
+EXPONENT = 1.05
+WORDS_PER_BLOCK = 2_000_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one process took."""
+
+    seconds: float
+    peak_mb: float
+
+
+def main() -> None:
+    """One of the two forms."""
+    arguments = parse()
+    with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
+        figures = (
+            large(arguments, Path(scratch)) if arguments.generate else against_tokenizers(arguments, Path(scratch))
+        )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", nargs="?")
+    parser.add_argument("--held-out", help="text to compare the likelihood on")
+    parser.add_argument("--size", type=int, default=30000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--generate", help="size of the text to write, such as 5GB")
+    parser.add_argument("--memory", default="2GB", help="for bertcli vocab build")
+    parser.add_argument("--scratch", help="folder for what is written on the way")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    arguments = parser.parse_args()
+    if bool(arguments.corpus) == bool(arguments.generate):
+        parser.error("give either CORPUS or --generate")
+    return arguments
+
+
+def against_tokenizers(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    """Time, memory and fit of both."""
+    text = scratch / "text.txt"
+    with text.open("w") as file:  # the library reads plain text alone
+        for document in corpus.read_documents(corpus.find_files([arguments.corpus])):
+            file.write(document.text + "\n\n")
+    bertcli = [sys.executable, "-m", "bertcli", "vocab"]
+    build = [*bertcli, "build", str(text), "--size", str(arguments.size), "--memory", arguments.memory]
+    (scratch / "tokenizers").mkdir()
+    commands = {
+        "tokenizers": [sys.executable, "-c", TRAIN, str(text), str(arguments.size), str(scratch / "tokenizers")],
+        "bertcli": [*build, "-q", "--overwrite", "-o", str(scratch / "bertcli")],
+    }
+    runs: dict[str, list[Run]] = {name: [] for name in CONTESTANTS}
+    for number in range(arguments.rounds):
+        for name, command in commands.items():
+            run = measure(command)
+            runs[name].append(run)
+            say(f"round {number + 1}: {name:<12} {run.seconds:6.1f} s {run.peak_mb:8,.0f} MB")
+    print(f"{arguments.size:,} pieces from {text.stat().st_size / 1e6:,.0f} MB; median of {arguments.rounds} rounds")
+    print(f"{'':<12}{'seconds':>10}{'min':>8}{'max':>8}{'peak MB':>10}")
+    middle = {}
+    for name, of_name in runs.items():
+        seconds = [run.seconds for run in of_name]
+        middle[name] = statistics.median(seconds)
+        peak = max(run.peak_mb for run in of_name)
+        print(f"{name:<12}{middle[name]:>10.1f}{min(seconds):>8.1f}{max(seconds):>8.1f}{peak:>10,.0f}")
+    print(f"bertcli takes {middle['bertcli'] / middle['tokenizers']:.2f} × the time")
+    figures: dict[str, Any] = {name: [vars(run) for run in of_name] for name, of_name in runs.items()}
+    if arguments.held_out:
+        compare = [*bertcli, "compare", str(scratch / "tokenizers"), str(scratch / "bertcli")]
+        compare += ["--train", str(text), "--on", arguments.held_out, "-q"]
+        print()
+        sys.stdout.flush()
+        subprocess.run(compare, check=True)
+        report = subprocess.run([*compare, "--json"], check=True, stdout=subprocess.PIPE).stdout
+        figures["comparison"] = json.loads(report)
+    return figures
+
+
+def large(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    """Memory and time on generated text."""
+    text = scratch / "generated.txt"
+    started_at = time.monotonic()
+    write_words(text, in_bytes(arguments.generate))
+    say(f"wrote {text.stat().st_size / 1e9:.2f} GB in {time.monotonic() - started_at:.0f} s")
+    command = [sys.executable, "-m", "bertcli", "vocab", "build", str(text), "--size", str(arguments.size)]
+    command += ["--documents", "line", "--memory", arguments.memory, "--json", "-o", str(scratch / "vocab")]
+    report_file = scratch / "report.json"
+    with report_file.open("wb") as output:
+        run = measure(command, output)
+    report = json.loads(report_file.read_text())
+    limit = in_bytes(arguments.memory) / 1e6
+    print(f"{report['size']:,} pieces from {text.stat().st_size / 1e9:.2f} GB with --memory {arguments.memory}")
+    print(f"time         {run.seconds:,.0f} s")
+    print(f"peak memory  {run.peak_mb:,.0f} MB of {limit:,.0f} MB: {'within' if run.peak_mb <= limit else 'BEYOND'}")
+    share = report["dropped_words"] / (report["words"] + report["dropped_words"])
+    print(f"words        {report['distinct_words']:,} distinct kept; {share:.2%} of all dropped")
+    print(f"counts       short of the truth by {report['count_error']:,} at most")
+    return {"run": vars(run), "report": report}
+
+
+def measure(command: list[str], output: Any = subprocess.DEVNULL) -> Run:
+    """Run a command to its end."""
+    started_at = time.monotonic()
+    process = subprocess.Popen(command, stdout=output)
+    peak = 0.0
+    while process.poll() is None:
+        peak = max(peak, memory_of(process.pid))
+        time.sleep(0.1)
+    seconds = time.monotonic() - started_at
+    if process.returncode:
+        sys.exit(f"{' '.join(command[:6])} … ended with {process.returncode}")
+    return Run(seconds, peak)
+
+
+def memory_of(pid: int) -> float:
+    """The proportional set size of a process and all below it, in MB."""
+    total = 0.0
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        total = sum(int(kilobytes) for kilobytes in re.findall(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)) * 1024 / 1e6
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            total += sum(memory_of(int(child)) for child in (thread / "children").read_text().split())
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        pass  # it has ended
+    return total
+
+
+def write_words(path: Path, size: int) -> None:
+    """Lines of words drawn by Zipf's law; frequent words are short."""
+    draw = np.random.default_rng(0)
+    letters, lengths = spell_words(draw)
+    # Inverse of the continuous law with density x^-EXPONENT on [1, DISTINCT_WORDS + 1].
+    power = 1 - EXPONENT
+    span = (DISTINCT_WORDS + 1) ** power - 1
+    written = 0
+    with path.open("wb") as file:
+        while written < size:
+            ranks = ((1 + draw.random(WORDS_PER_BLOCK) * span) ** (1 / power)).astype(np.int64) - 1
+            ranks = np.minimum(ranks, DISTINCT_WORDS - 1)
+            words = letters[ranks]
+            words[np.arange(len(ranks)), lengths[ranks]] = ord(" ")
+            ends = np.arange(19, len(ranks), 20)
+            words[ends, lengths[ranks[ends]]] = ord("\n")
+            shown = np.arange(words.shape[1]) <= lengths[ranks][:, None]
+            block = words[shown].tobytes()[: size - written]
+            file.write(block)
+            written += len(block)
+
+
+def spell_words(draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(words, 15) letters and (words,) lengths: the number of a word to base 26, and some random letters."""
+    ranks = np.arange(DISTINCT_WORDS)
+    lengths = np.clip(2 + np.log(ranks + 1) / np.log(26) * 1.4 + draw.normal(0, 0.7, DISTINCT_WORDS), 1, 13).astype(int)
+    needed = np.ceil(np.log(ranks + 2) / np.log(26)).astype(int)
+    lengths = np.maximum(lengths, needed)
+    letters = LETTERS[np.minimum(draw.geometric(0.13, (DISTINCT_WORDS, 15)) - 1, 25)].copy()
+    rest = ranks.copy()
+    for place in range(int(needed.max())):
+        has_digit = place < needed
+        letters[has_digit, place] = LETTERS[rest[has_digit] % 26]
+        rest //= 26
+    return letters, lengths
+
+
+def in_bytes(text: str) -> int:
+    """``5GB`` as bytes."""
+    match = re.fullmatch(r"([0-9.]+)\s*([kMGT])B", text)
+    if match is None:
+        sys.exit(f"{text}: expected a size such as 5GB")
+    return int(float(match[1]) * {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[match[2]])
+
+
+def say(text: str) -> None:
+    """Progress, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
