@@ -54,7 +54,7 @@ class ComparedVocabulary:
     size: int
     algorithm: str
     lowercase: bool
-    normalisation: str
+    text_rules: str
     fingerprint: str
     figures: dict[str, Estimate]
     differences: dict[str, Estimate] | None
@@ -162,7 +162,7 @@ def compare_vocabularies(config: VocabCompare) -> VocabularyComparison:
                 size=contestant.tokenizer.vocabulary.size,
                 algorithm=contestant.tokenizer.algorithm,
                 lowercase=contestant.tokenizer.vocabulary.lowercase,
-                normalisation=contestant.tokenizer.normalisation,
+                text_rules=contestant.tokenizer.text_rules,
                 fingerprint=contestant.tokenizer.vocabulary.fingerprint,
                 figures=own,
                 differences=differences,
@@ -197,7 +197,7 @@ def _tell_differences(contestants: Sequence[_Contestant]) -> None:
     for other in others:
         if other.tokenizer.casing != first.tokenizer.casing:
             notice(
-                f"{first.name} ({first.tokenizer.normalisation}) and {other.name} ({other.tokenizer.normalisation}) "
+                f"{first.name} ({first.tokenizer.text_rules}) and {other.name} ({other.tokenizer.text_rules}) "
                 "have different words, and what is dropped costs nothing"
             )
 

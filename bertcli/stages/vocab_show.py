@@ -22,7 +22,7 @@ class ShownVocabulary:
     lowercase: bool
     strip_accents: bool
     tokenize_chinese_chars: bool
-    normalisation: str
+    text_rules: str
     fingerprint: str
     facts: VocabularyFacts
     sample: dict[int, str]
@@ -52,7 +52,7 @@ def show_vocabulary(config: VocabShow) -> ShownVocabulary:
         lowercase=tokenizer.vocabulary.lowercase,
         strip_accents=tokenizer.strips_accents,
         tokenize_chinese_chars=bool(tokenizer.casing["tokenize_chinese_chars"]),
-        normalisation=tokenizer.normalisation,
+        text_rules=tokenizer.text_rules,
         fingerprint=tokenizer.vocabulary.fingerprint,
         facts=describe_vocabulary(tokenizer),
         sample=sample_pieces(tokenizer, config.limit, seed=config.seed),

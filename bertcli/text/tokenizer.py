@@ -122,7 +122,7 @@ class Tokenizer:
         return bool(self.casing["lowercase"] if said is None else said)
 
     @property
-    def normalisation(self) -> str:
+    def text_rules(self) -> str:
         """What is done to text before it is cut, in words."""
         letters = "lower-cases" if self.casing["lowercase"] else "keeps capitals"
         ideographs = "" if self.casing["tokenize_chinese_chars"] else ", joins ideographs"
@@ -148,6 +148,11 @@ class Tokenizer:
             else:
                 calls.append(self._words.encode(some))
         return EncodedTexts.joined(calls)
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Piece ids of one text, and where in it each piece begins and ends, in characters."""
+        encoding = self._backend.encode(text, add_special_tokens=False)
+        return encoding.ids, encoding.offsets
 
     def _encode_long(self, text: str, words: WordCache) -> EncodedTexts:
         parts = cut_long(text, at_ideographs=self.casing["tokenize_chinese_chars"])

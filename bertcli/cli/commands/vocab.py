@@ -1,8 +1,9 @@
-"""Learn, extend, show and compare vocabularies."""
+"""Learn, extend, show, compare and use vocabularies."""
 
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from bertcli.cli.options import command_app, configured_command
 from bertcli.config.corpus import Corpus
 from bertcli.config.vocab import DEFAULT_VOCAB, VocabBuild
 from bertcli.config.vocab_compare import VocabCompare
+from bertcli.config.vocab_encode import VocabEncode
 from bertcli.config.vocab_extend import VocabExtend
 from bertcli.config.vocab_show import VocabShow
 from bertcli.core.messages import notice
@@ -19,7 +21,7 @@ from bertcli.core.settings import Flag
 if TYPE_CHECKING:
     from bertcli.stages.vocab_compare import Estimate, VocabularyComparison
 
-app = command_app(help="Learn, extend, show and compare vocabularies.")
+app = command_app(help="Learn, extend, show, compare and use vocabularies.")
 
 _MANY = 13
 """Characters from which pieces are shown together."""
@@ -114,6 +116,28 @@ def _reading_flags(config: Corpus) -> list[str]:
     return flags
 
 
+def encode(config: VocabEncode, as_json: bool) -> None:
+    """Cut text into pieces: a text, or with - every line of standard input.
+
+    Of one text pieces, ids and offsets are shown; for every line a line is written, with --json a JSON object.
+    """
+    from bertcli.stages.vocab_encode import encode_lines, encode_text
+
+    if config.text == "-":
+        for line in encode_lines(config, sys.stdin.buffer, as_json=as_json):
+            print(line)
+        return
+    encoded = encode_text(config)
+    if as_json:
+        console.show_json(encoded.dump())
+        return
+    rows = [
+        (console.printable(piece), str(number), f"{begin}…{end}", console.printable(config.text[begin:end]))
+        for piece, number, (begin, end) in zip(encoded.pieces, encoded.ids, encoded.offsets, strict=True)
+    ]
+    console.show_table(f"{len(rows):,} pieces", ("piece", "id", "characters", "text"), rows)
+
+
 def show(config: VocabShow, as_json: bool) -> None:
     """Show a vocabulary: its rules, its pieces by kind, length and script, and a sample of them."""
     from bertcli.stages.vocab_show import show_vocabulary
@@ -133,7 +157,7 @@ def show(config: VocabShow, as_json: bool) -> None:
     lines = {
         "size": f"{shown.size:,} pieces",
         "algorithm": shown.algorithm,
-        "text": shown.normalisation,
+        "text": shown.text_rules,
         "specials": ", ".join(f"{console.printable(piece)} {number}" for piece, number in facts.specials.items()),
         **{kind: f"{count:,}" for kind, count in kinds.items() if count is not None},
         "alphabet": f"{alphabet.characters:,} characters{uses}",
@@ -168,7 +192,7 @@ def compare(config: VocabCompare, as_json: bool) -> None:
         return
     labels = _labels([vocabulary.name for vocabulary in comparison.vocabularies])
     facts = {
-        label: f"{vocabulary.size:,} pieces, {vocabulary.algorithm}, {vocabulary.normalisation}"
+        label: f"{vocabulary.size:,} pieces, {vocabulary.algorithm}, {vocabulary.text_rules}"
         for label, vocabulary in zip(labels, comparison.vocabularies, strict=True)
     }
     facts["text"] = f"{comparison.documents:,} documents, {comparison.characters:,} characters"
@@ -233,6 +257,7 @@ def _show_scripts(comparison: VocabularyComparison, labels: list[str]) -> None:
 
 
 configured_command(app, "build", VocabBuild, build, example="bertcli vocab build corpus.txt")
+configured_command(app, "encode", VocabEncode, encode, example="bertcli vocab encode 'The trees are tall.'")
 configured_command(app, "extend", VocabExtend, extend, example="bertcli vocab extend bertcli-out/vocab --on more.txt")
 configured_command(app, "show", VocabShow, show, example="bertcli vocab show bertcli-out/vocab")
 configured_command(

@@ -1,0 +1,20 @@
+"""What ``bertcli vocab encode`` may be told."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from bertcli.config.vocab import DEFAULT_VOCAB
+from bertcli.config.workers import Workers
+from bertcli.core.settings import Argument, Flag
+
+
+class VocabEncode(Workers):
+    """Cut text into pieces."""
+
+    text: Annotated[str, Argument("TEXT")]
+    """A text, or - for every line of standard input."""
+    vocab: Annotated[str, Flag("--vocab")] = DEFAULT_VOCAB
+    """Vocabulary: a directory, a vocab.txt, or a Hub id."""
+    show: Annotated[Literal["pieces", "ids"], Flag("--show")] = "pieces"
+    """Of lines: what is written, with a space between two."""
