@@ -23,7 +23,7 @@ def _check_memory(text: str) -> str:
 def _bytes(text: str) -> int:
     match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]i?b?)\s*", text, re.IGNORECASE)
     if match is None:
-        raise ValueError("expected an amount of memory such as 2GB or 800MB")
+        raise ValueError(f"expected an amount of memory such as 2GB or 800MB, got {text!r}")
     unit = match[2].lower()
     return int(float(match[1]) * _UNITS[unit if unit.endswith("b") else f"{unit}b"])
 

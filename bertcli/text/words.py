@@ -50,21 +50,27 @@ class CountedWords:
     """No word occurs more often than its count here and this: 0 where nothing was dropped."""
 
     def keep(self, most: int) -> None:
-        """Drop the rarest words until no more than ``most`` are left: all words up to some count.
+        """Drop the rarest words, and of equally rare ones those seen last, until no more than ``most`` are left.
 
-        Each time a word loses no more than that count, and ``error`` is the sum of these (as in the lossy counting of
-        Manku & Motwani 2002, section 4.2).
+        Each time a word loses no more than the largest count that is dropped, and ``error`` is the sum of these (as in
+        the lossy counting of Manku & Motwani 2002, section 4.2).
         """
         if len(self.counts) <= most:
             return
-        left, largest_dropped = 0, 0
+        room, largest_dropped = most, 0
         for count, words in sorted(Counter(self.counts.values()).items(), reverse=True):
-            left += words
-            if left > most:
+            if words > room:
                 largest_dropped = count
                 break
-        before = self.counts.total()
-        self.counts = Counter({word: count for word, count in self.counts.items() if count > largest_dropped})
+            room -= words
+        before, kept = self.counts.total(), Counter[str]()
+        for word, count in self.counts.items():
+            if count > largest_dropped:
+                kept[word] = count
+            elif count == largest_dropped and room:
+                kept[word] = count
+                room -= 1
+        self.counts = kept
         self.dropped += before - self.counts.total()
         self.error += largest_dropped
 

@@ -14,6 +14,7 @@ import pytest
 import transformers
 
 from bertcli.cli.app import run
+from bertcli.text import corpus_words, words
 from bertcli.text.tokenizer import load_tokenizer
 
 LINES = [f"Sentence number {number} of twenty walks, walking and talking." for number in range(20)]
@@ -207,6 +208,46 @@ def test_an_output_that_is_in_the_way_is_refused_before_any_work(capsys: pytest.
             "hint: all of its characters are control characters\n",
         ),
         (
+            ["corpus.txt", "--size", "20"],
+            "error: --size 20 is below the alphabet: ",
+            "or more, or fewer characters with --alphabet-size\n",
+        ),
+        (
+            ["corpus.txt", "--memory", "2 apples"],
+            "error: --memory: expected an amount of memory such as 2GB or 800MB, got '2 apples'\n",
+            "",
+        ),
+        (
+            ["corpus.txt", "--memory", "100MB"],
+            "error: --memory: 100MB is too little: the program alone and two workers need 500MB\n",
+            "",
+        ),
+        (
+            ["corpus.txt", "--piece", "Walk"],
+            "error: --piece Walk: no word of a text could hold it, for cleaning and splitting make 'walk' of it\n",
+            "hint: a piece is a word or a part of one, lower-cased and without accents unless --cased is given\n",
+        ),
+        (
+            ["corpus.txt", "--piece", "two words"],
+            "error: --piece two words: no word of a text could hold it, for cleaning and splitting make 'two words' of",
+            "",
+        ),
+        (
+            ["corpus.txt", "--piece", "walk", "--piece", "walk"],
+            "error: given twice: walk\n",
+            "hint: name every --special and --piece once\n",
+        ),
+        (
+            ["corpus.txt", "--piece", "walk", "--algorithm", "bpe"],
+            "error: --piece is for WordPiece: the pieces of BPE follow from its merges\n",
+            "hint: leave it out\n",
+        ),
+        (
+            ["corpus.txt", "--special", "[MASK]"],
+            "error: --special '[MASK]': expected a new name such as [ENT], without white space around\n",
+            "",
+        ),
+        (
             ["small.txt", "--cased"],
             "error: --cased, but the corpus has no capital letter: every capital of later text would be unknown\n",
             "hint: leave --cased out\n",
@@ -224,3 +265,53 @@ def test_what_is_wrong_is_said_and_nothing_is_left(
     assert hint in said
     assert "Traceback" not in said
     assert not list(Path("bertcli-out").glob("*")) if Path("bertcli-out").exists() else True
+
+
+def test_the_same_words_give_the_same_vocabulary_on_any_number_of_processes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(words, "_BLOCK_CHARACTERS", 100)
+    prints = {built(capsys, "--workers", workers, "-o", workers)[0]["fingerprint"] for workers in ("1", "2", "3")}
+    assert len(prints) == 1
+
+
+def test_words_that_memory_has_no_room_for_are_dropped_and_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(corpus_words, "_COUNTED_WORD_BYTES", 100_000_000)
+    report, error = built(capsys)
+    assert report["dropped_words"] > 0
+    assert report["count_error"] > 0
+    share = report["dropped_words"] / (report["words"] + report["dropped_words"])
+    assert f"note: {share:.2%} of all words were dropped as too rare to fit into 2GB; every count is short" in error
+    assert f"by {report['count_error']:,} at most (--memory)" in error
+    manifest = json.loads(Path("bertcli-out/vocab/manifest.json").read_text())
+    assert manifest["count_error"] == report["count_error"]
+
+
+def test_special_pieces_and_pieces_of_ones_own_have_their_places(capsys: pytest.CaptureFixture[str]):
+    built(capsys, "--special", "[ENT]", "--special", "[unused0]", "--piece", "sentence", "--piece", "##ing")
+    pieces = Path("bertcli-out/vocab/vocab.txt").read_text().split()
+    assert pieces[5:9] == ["[ENT]", "[unused0]", "sentence", "##ing"]
+    vocabulary = load_tokenizer("bertcli-out/vocab").vocabulary
+    assert vocabulary.special_ids == (0, 1, 2, 3, 4, 5, 6)
+    theirs = transformers.AutoTokenizer.from_pretrained("bertcli-out/vocab")
+    assert theirs.convert_tokens_to_ids("[ENT]") == 5
+    assert theirs.tokenize("walking sentence")[-1] == "sentence"
+
+
+def test_byte_pairs_may_have_the_marks_of_wordpiece(capsys: pytest.CaptureFixture[str]):
+    report, _ = built(capsys, "--algorithm", "bpe-wordpiece", "--size", "60")
+    assert report["algorithm"] == "bpe-wordpiece"
+    tokenizer = load_tokenizer("bertcli-out/vocab")
+    assert tokenizer.is_wordpiece and tokenizer.vocabulary.size == 60
+
+
+def test_learning_may_end_early_and_pieces_stay_short(capsys: pytest.CaptureFixture[str]):
+    full = built(capsys, "-o", "full")[0]["size"]
+    assert built(capsys, "--min-gain", "50", "-o", "gain")[0]["size"] < full
+    built(capsys, "--max-piece-length", "3", "-o", "short")
+    pieces = Path("short/vocab.txt").read_text().split()[5:]
+    assert max(len(piece.removeprefix("##")) for piece in pieces) == 3
+    built(capsys, "--alphabet-size", "8", "-o", "letters")
+    assert len({piece[-1] for piece in Path("letters/vocab.txt").read_text().split()[5:]}) <= 8
