@@ -116,8 +116,11 @@ def against_tokenizers(arguments: argparse.Namespace, scratch: Path) -> dict[str
         print()
         sys.stdout.flush()
         subprocess.run(compare, check=True)
-        report = subprocess.run([*compare, "--json"], check=True, stdout=subprocess.PIPE).stdout
-        figures["comparison"] = json.loads(report)
+        report = json.loads(subprocess.run([*compare, "--json"], check=True, stdout=subprocess.PIPE).stdout)
+        figures["comparison"] = {
+            name: {key: vocabulary[key] for key in ("figures", "differences")}
+            for name, vocabulary in zip(CONTESTANTS, report["vocabularies"], strict=True)
+        }
     return figures
 
 
@@ -140,6 +143,7 @@ def large(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     share = report["dropped_words"] / (report["words"] + report["dropped_words"])
     print(f"words        {report['distinct_words']:,} distinct kept; {share:.2%} of all dropped")
     print(f"counts       short of the truth by {report['count_error']:,} at most")
+    del report["directory"]
     return {"run": vars(run), "report": report}
 
 
