@@ -18,3 +18,5 @@ class VocabEncode(Workers):
     """Vocabulary: a directory, a vocab.txt, or a Hub id."""
     show: Annotated[Literal["pieces", "ids"], Flag("--show")] = "pieces"
     """Of lines: what is written, with a space between two."""
+    errors: Annotated[Literal["strict", "replace"], Flag("--errors")] = "strict"
+    """Lines that are not UTF-8: strict stops there, replace reads U+FFFD."""

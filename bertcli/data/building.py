@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bertcli.contracts.batch import IGNORED
 from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.core.blocks import in_blocks
 from bertcli.core.messages import Progress
 from bertcli.core.workers import map_in_order
 from bertcli.data.arrow_files import ArrowSplitWriter
@@ -53,8 +54,9 @@ def write_token_stores(
     writers = [TokenStoreWriter(directory / split, tokenizer.vocabulary.size) for split in SPLITS]
     unknown = tokens = characters = 0
     keyed = ((document.group if document.group is not None else document.text, document) for document in documents)
-    make = partial(_ChunkEncoder, tokenizer, sentences)
-    for chunk in map_in_order(make, _chunks(split_documents(keyed, held_out)), workers=workers):
+    texts = ((is_held_out, document.text) for is_held_out, document in split_documents(keyed, held_out))
+    chunks = in_blocks(texts, _CHARACTERS_PER_CALL, lambda item: len(item[1]))
+    for chunk in map_in_order(partial(_ChunkEncoder, tokenizer, sentences), chunks, workers=workers):
         for is_held_out, writer in enumerate(writers):
             writer.add(chunk.documents.where(chunk.held_out == is_held_out))
         unknown += chunk.unknown
@@ -93,19 +95,6 @@ class _ChunkEncoder:
             unknown=int((encoded.ids == self._tokenizer.vocabulary.unk_id).sum()),
             characters=sum(len(text) for _, text in chunk),
         )
-
-
-def _chunks(documents: Iterable[tuple[bool, Document]]) -> Iterator[list[tuple[bool, str]]]:
-    chunk: list[tuple[bool, str]] = []
-    characters = 0
-    for is_held_out, document in documents:
-        chunk.append((is_held_out, document.text))
-        characters += len(document.text)
-        if characters >= _CHARACTERS_PER_CALL:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk
 
 
 def write_static_rows(

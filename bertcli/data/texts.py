@@ -9,7 +9,7 @@ from pathlib import Path
 from bertcli.core.messages import notice
 from bertcli.errors import InputFileError
 from bertcli.text.finding import file_format
-from bertcli.text.lines import Errors, read_lines
+from bertcli.text.lines import Errors, read_lines, read_stream
 from bertcli.text.records import TABLE_SUFFIXES, read_records
 
 STANDARD_INPUT = "-"
@@ -21,7 +21,7 @@ def read_texts(source: str, *, text_column: str, errors: Errors) -> Iterator[str
     A row without text is an empty one, and said to be. Raises ``InputFileError`` saying where.
     """
     if source == STANDARD_INPUT:
-        return _standard_input(errors)
+        return read_stream(sys.stdin.buffer, errors=errors)
     path = Path(source)
     if not path.exists():
         raise InputFileError("no such file", path=path, hint="give a text file, a table, or - for standard input")
@@ -40,18 +40,3 @@ def _cells(path: Path, suffix: str, text_column: str, errors: Errors) -> Iterato
         yield record.text or ""
     if without:
         notice(f"{path}: rows without text in {text_column!r}, which have the vector of an empty text: {without:,}")
-
-
-def _standard_input(errors: Errors) -> Iterator[str]:
-    """Lines as they come, without their ends and without a byte order mark."""
-    for number, line in enumerate(sys.stdin.buffer, start=1):
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8", errors)
-        except UnicodeDecodeError as error:
-            raise InputFileError(
-                f"not UTF-8: byte 0x{line[error.start]:02x} at position {error.start + 1} of the line",
-                path="standard input",
-                line=number,
-                hint="--errors replace reads it with U+FFFD there, or convert it with `iconv -t UTF-8`",
-            ) from error
-        yield text.removesuffix("\n").removesuffix("\r")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertcli.config.vocab_compare import VocabCompare
+from bertcli.core.blocks import in_blocks
 from bertcli.core.bootstrap import percentile_interval, resampled_sums
 from bertcli.core.messages import Progress, notice, notices_once, progress
 from bertcli.errors import InputFileError, VocabularyError
@@ -272,7 +273,7 @@ def _score(
     characters: list[int] = []
     blocks: list[list[FloatArray]] = [[] for _ in contestants]
     done = 0
-    for texts in _in_blocks(scored):
+    for texts in in_blocks(scored, _CHARACTERS_PER_BLOCK, len):
         characters += [sum(map(len, text.split())) for text in texts]
         halves = np.array([_half(text) if halved else 0 for text in texts])
         columns = table.of(texts)
@@ -315,19 +316,6 @@ def _with_cost_of_half(columns: FloatArray, halves: NDArray[np.int64]) -> FloatA
     own = columns[:, : _COST + 1].copy()
     own[:, _COST] = columns[np.arange(len(columns)), _COST + halves]
     return own
-
-
-def _in_blocks(texts: Iterable[str]) -> Iterator[list[str]]:
-    block: list[str] = []
-    characters = 0
-    for text in texts:
-        block.append(text)
-        characters += len(text)
-        if characters >= _CHARACTERS_PER_BLOCK:
-            yield block
-            block, characters = [], 0
-    if block:
-        yield block
 
 
 def _estimates(

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO, Literal
 
 from bertcli.config.vocab_encode import VocabEncode
+from bertcli.core.blocks import in_blocks
 from bertcli.core.workers import map_in_order
-from bertcli.errors import InputFileError
+from bertcli.text.lines import read_stream
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
 
 Form = Literal["pieces", "ids", "json"]
 
-_BYTES_PER_CALL = 2_000_000
+_CHARACTERS_PER_CALL = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,9 @@ def encode_lines(config: VocabEncode, source: BinaryIO, *, as_json: bool) -> Ite
     """
     tokenizer = load_tokenizer(config.vocab)
     make = partial(_LineEncoder, tokenizer, "json" if as_json else config.show)
-    calls = _calls(source, 1 if source.isatty() else _BYTES_PER_CALL)
-    yield from chain.from_iterable(map_in_order(make, calls, workers=1 if source.isatty() else config.worker_processes))
+    at_once = source.isatty()
+    calls = in_blocks(read_stream(source, errors=config.errors), 0 if at_once else _CHARACTERS_PER_CALL, len)
+    yield from chain.from_iterable(map_in_order(make, calls, workers=1 if at_once else config.worker_processes))
 
 
 class _LineEncoder:
@@ -78,24 +80,3 @@ class _LineEncoder:
 def _encoded(tokenizer: Tokenizer, text: str) -> EncodedText:
     ids, offsets = tokenizer.encode_with_offsets(text)
     return EncodedText(text, tokenizer.pieces(ids), ids, offsets)
-
-
-def _calls(source: Iterable[bytes], most: int) -> Iterator[list[str]]:
-    call: list[str] = []
-    size = 0
-    for number, line in enumerate(source, start=1):
-        try:
-            call.append(line.removesuffix(b"\n").removesuffix(b"\r").decode())
-        except UnicodeDecodeError as error:
-            raise InputFileError(
-                f"not UTF-8: byte 0x{line[error.start]:02x} at character {error.start + 1:,} of the line",
-                path="standard input",
-                line=number,
-                hint="convert it with `iconv -t UTF-8`",
-            ) from error
-        size += len(line)
-        if size >= most:
-            yield call
-            call, size = [], 0
-    if call:
-        yield call

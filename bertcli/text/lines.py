@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Literal
 
@@ -30,6 +30,24 @@ def read_lines(path: CorpusFile, *, errors: Errors = "strict") -> Iterator[str]:
         if not lines[-1]:
             lines.pop()
         yield from lines
+
+
+def read_stream(source: Iterable[bytes], *, errors: Errors = "strict") -> Iterator[str]:
+    r"""The lines of standard input as they come, without their ends (``\n`` or ``\r\n``) and a byte order mark.
+
+    Raises ``InputFileError`` with the number of a line that is not UTF-8.
+    """
+    for number, line in enumerate(source, start=1):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8", errors)
+        except UnicodeDecodeError as error:
+            raise InputFileError(
+                f"not UTF-8: byte 0x{line[error.start]:02x} at position {error.start + 1} of the line",
+                path="standard input",
+                line=number,
+                hint="--errors replace reads it with U+FFFD there, or convert it with `iconv -t UTF-8`",
+            ) from error
+        yield text.removesuffix("\n").removesuffix("\r")
 
 
 def read_whole_lines(path: CorpusFile, *, errors: Errors = "strict") -> Iterator[str]:

@@ -89,11 +89,6 @@ class Tokenizer:
             and all(model[name] == value for name, value in usual.items())
         )
 
-    def words(self, text: str) -> list[str]:
-        """The words of a text, cleaned, before they are cut into pieces."""
-        backend = self._backend
-        return [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(backend.normalizer.normalize_str(text))]
-
     def with_pieces(self, pieces: Sequence[str]) -> Tokenizer:
         """The same rules over other WordPiece pieces in the order of their ids; special pieces keep theirs."""
         model = self._parts["model"] | {"vocab": {piece: number for number, piece in enumerate(pieces)}}

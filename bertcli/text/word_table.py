@@ -75,11 +75,6 @@ class WordTable:
         number = self._pairs.get(left << 32 | right)
         return self._new_pair(left, right) if number is None else number
 
-    def count_of(self, left: str, right: str) -> int:
-        """How often two symbols stand side by side."""
-        number = self._pairs.get(self._numbers.get(left, 0) << 32 | self._numbers.get(right, 0))
-        return 0 if number is None else self.pair_counts[number]
-
     def first_place(self, pair: int) -> int:
         """Where the pair stands first, in the order of the words. Raises ``ValueError`` where it stands nowhere."""
         return min(place for place in self._places[pair] if self.stands(place, pair))

@@ -11,7 +11,7 @@ import re
 import string
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tokenizers import pre_tokenizers
 
+from bertcli.core.blocks import in_blocks
 from bertcli.core.workers import map_in_order
 from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import LONGEST_WORD
@@ -90,7 +91,7 @@ def count_words(
     """
     found = CountedWords()
     make = partial(_BlockCounter, rules, longest)
-    for block in map_in_order(make, _blocks(texts), workers=workers):
+    for block in map_in_order(make, in_blocks(texts, _BLOCK_CHARACTERS, len), workers=workers):
         counts = found.counts
         for word, times in block.items():
             counts[word] = counts.get(word, 0) + times
@@ -109,19 +110,6 @@ def count_characters(words: WordCounts) -> WordCounts:
         for character, times in Counter(chain.from_iterable(same)).items():
             characters[character] += count * times
     return characters
-
-
-def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
-    block: list[str] = []
-    characters = 0
-    for text in texts:
-        block.append(text)
-        characters += len(text)
-        if characters >= _BLOCK_CHARACTERS:
-            yield block
-            block, characters = [], 0
-    if block:
-        yield block
 
 
 class _BlockCounter:

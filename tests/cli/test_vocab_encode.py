@@ -67,7 +67,7 @@ def test_lines_may_be_json_objects(bertcli, monkeypatch):
 
 
 def test_lines_keep_their_order_over_several_processes(bertcli, monkeypatch):
-    monkeypatch.setattr(vocab_encode, "_BYTES_PER_CALL", 10)
+    monkeypatch.setattr(vocab_encode, "_CHARACTERS_PER_CALL", 10)
     lines = ["the " * (1 + number % 7) + "tree" for number in range(200)]
     given_lines(monkeypatch, "\n".join(lines).encode())
     assert bertcli("vocab", "encode", "-", "--vocab", "vocab", "--workers", 2).out.splitlines() == lines
@@ -77,8 +77,11 @@ def test_a_line_that_is_not_utf_8_is_named(bertcli, monkeypatch):
     given_lines(monkeypatch, b"the\ntall \xff\n")
     outcome = bertcli("vocab", "encode", "-", "--vocab", "vocab")
     assert outcome.code == 2
-    assert "error: standard input:2: not UTF-8: byte 0xff at character 6 of the line\n" in outcome.err
-    assert "hint: convert it with `iconv -t UTF-8`" in outcome.err
+    assert "error: standard input:2: not UTF-8: byte 0xff at position 6 of the line\n" in outcome.err
+    assert "hint: --errors replace reads it with U+FFFD there, or convert it with `iconv -t UTF-8`" in outcome.err
+    given_lines(monkeypatch, b"the\ntall \xff\n")
+    replaced = bertcli("vocab", "encode", "-", "--vocab", "vocab", "--errors", "replace")
+    assert replaced.out.splitlines() == ["the", "tall"]
 
 
 def test_a_vocabulary_that_is_not_there_is_asked_for(bertcli):
@@ -88,7 +91,7 @@ def test_a_vocabulary_that_is_not_there_is_asked_for(bertcli):
 
 
 def test_a_worker_that_is_killed_is_told(bertcli, monkeypatch):
-    monkeypatch.setattr(vocab_encode, "_BYTES_PER_CALL", 1)
+    monkeypatch.setattr(vocab_encode, "_CHARACTERS_PER_CALL", 1)
     monkeypatch.setattr(vocab_encode._LineEncoder, "__call__", lambda self, lines: __import__("os")._exit(9))
     given_lines(monkeypatch, b"the\n" * 20)
     outcome = bertcli("vocab", "encode", "-", "--vocab", "vocab", "--workers", 2)
