@@ -16,7 +16,7 @@ SMALLEST_MEMORY = 500 * 10**6
 
 def _check_memory(text: str) -> str:
     if _bytes(text) < SMALLEST_MEMORY:
-        raise ValueError(f"{text} is too little: the program alone and two workers need 500MB")
+        raise ValueError(f"{text} is too little: the program, a worker and the words of a small corpus need 500MB")
     return text
 
 

@@ -29,7 +29,7 @@ class VocabBuild(Corpus, Counting):
     min_count: Annotated[int, Field(ge=1), Flag("--min-count")] = 2
     """Occurrences that two neighbouring pieces need to become one."""
     min_gain: Annotated[float, Field(ge=0), Flag("--min-gain")] = 0.0
-    """WordPiece: nats by which a new piece has to raise the likelihood of the text; learning ends below."""
+    """WordPiece: nats that a new piece has to raise the likelihood of the text by more than; else learning ends."""
     max_piece_length: Annotated[int | None, Field(ge=1), Flag("--max-piece-length")] = None
     """Characters of a piece at most."""
     alphabet_size: Annotated[int | None, Field(ge=1), Flag("--alphabet-size")] = None

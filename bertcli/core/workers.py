@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.connection
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -54,13 +58,28 @@ def map_in_order(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-_function: Callable[[Any], Any]  # of a worker process
+_make: Callable[[], Callable[[Any], Any]]  # of a worker process
+_function: Callable[[Any], Any] | None = None
 
 
 def _start(make: Callable[[], Callable[[Any], Any]]) -> None:
-    global _function
-    _function = make()
+    global _make
+    _make = make
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the first process ends the others
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _call(item: Any) -> Any:
+    # Made here and not at the start: a pool does not say what failed there.
+    global _function
+    if _function is None:
+        _function = _make()
     return _function(item)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed has nobody to tell it to end."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)

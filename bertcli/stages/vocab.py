@@ -110,8 +110,11 @@ def _learning_rules(config: VocabBuild, word_rules: WordRules) -> LearningRules:
                 hint="a piece is a word or a part of one, lower-cased and without accents unless --cased is given",
             )
     for special in config.specials:
-        if not special.strip() or special != special.strip() or special in SPECIALS:
-            raise ConfigError(f"--special {special!r}: expected a new name such as [ENT], without white space around")
+        if special in SPECIALS or special.split() != [special] or words_of(special) in ((), (special,)):
+            raise ConfigError(
+                f"--special {special!r}: expected a new name that is no word of a text",
+                hint="for example --special [ENT]: a special piece is never masked, whatever the text says",
+            )
     repeated = sorted(
         {name for name in (*config.specials, *config.pieces) if (*config.specials, *config.pieces).count(name) > 1}
     )

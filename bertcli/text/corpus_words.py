@@ -67,7 +67,9 @@ def count_corpus(files: Sequence[CorpusFile], reading: Corpus, counting: Countin
         words = count_words(texts, rules, workers=budget.workers, most_words=budget.counted_words)
     if not words.counts:
         raise InputFileError(
-            "the corpus holds no words", path=files[0], hint="all of its characters are control characters"
+            "the corpus holds no words",
+            path=files[0],
+            hint="all of its characters are control characters, or its words have over 100 characters",
         )
     characters = sum(map(len, words.counts)) / len(words.counts)
     words.keep(int(budget.learned_bytes / (_COUNTED_WORD_BYTES + _LEARNED_CHARACTER_BYTES * characters)))

@@ -30,9 +30,9 @@ def grown_from(old: Tokenizer, new: Tokenizer) -> GrownVocabulary | None:
     """How ``new`` grew from ``old``; None where it did not.
 
     It did where all old pieces stand at their ids, but for ``[unusedN]``, which others may have replaced, and where
-    casing and special pieces are the same.
+    text becomes words in the same way and special pieces are the same.
     """
-    if not (old.is_wordpiece and new.is_wordpiece) or old.casing != new.casing:
+    if not (old.is_wordpiece and new.is_wordpiece) or old.word_rules != new.word_rules:
         return None
     if _roles(old.vocabulary) != _roles(new.vocabulary) or old.vocabulary.size > new.vocabulary.size:
         return None

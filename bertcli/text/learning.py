@@ -16,7 +16,7 @@ class LearningRules:
     min_count: int = 2
     """Occurrences that a pair needs to be joined."""
     min_gain: float = 0.0
-    """Nats by which a join has to raise the likelihood, unless pairs are joined by count."""
+    """Nats that a join has to raise the likelihood by more than, unless pairs are joined by count."""
     max_piece_length: int | None = None
     """Characters of a piece at most."""
     alphabet_size: int | None = None

@@ -19,7 +19,7 @@ import math
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,8 @@ class LargestGain:
 
         Among pairs of equal gain, the one that stands first in the words.
         """
-        if self._used > self._most:
+        chosen_now = self._used > self._most
+        if chosen_now:
             self._choose_candidates()
         share = math.log(max(1, self._table.total)) + 1 + _ROUNDING
         while True:
@@ -76,11 +77,12 @@ class LargestGain:
             if largest > -math.inf:
                 slots = (bounds >= largest).nonzero()[0]
                 pair, largest = (int(self._pairs[top]), largest) if len(slots) == 1 else self._best_of(slots)
-                if largest >= self._threshold:
+                if largest >= self._threshold or chosen_now:
                     return pair, largest
-            elif self._threshold == -math.inf:
+            elif chosen_now or self._threshold == -math.inf:
                 return None
             self._choose_candidates()
+            chosen_now = True
 
     def joined(self, pair: int, grown: Iterable[int]) -> None:
         """Take note of what a join has changed; ``grown`` are the pairs that ``WordTable.join`` named."""
@@ -258,27 +260,25 @@ class LargestGain:
 
     def _best_of(self, slots: NDArray[np.int64]) -> tuple[int, float]:
         """The best among slots whose gains are equal or nearly so."""
-        parts: dict[tuple[float, float], list[int]] = {}
-        for pair, gain, count in zip(
-            self._pairs[slots].tolist(), self._gains[slots].tolist(), self._counts[slots].tolist(), strict=True
-        ):
-            parts.setdefault((gain, count), []).append(pair)
-        gains = {part: self._with_total(*part) for part in parts}
-        largest = max(gains.values())
-        slack = _ROUNDING * max(count for _, count in gains)
-        near = [part for part, gain in gains.items() if gain >= largest - slack]
-        tied = [pair for part in near for pair in parts[part]]
-        if len(near) > 1:
-            exact = {pair: self._exactly(pair) for pair in tied}
+        pairs, counts, total = self._pairs[slots], self._counts[slots], float(self._table.total)
+        gains = self._gains[slots] + counts * math.log(total) - (total - counts) * np.log1p(-counts / total)
+        largest = float(gains.max())
+        near = pairs[gains >= largest - _ROUNDING * counts.max()]
+        terms = self._terms(near)
+        if (terms != terms[0]).any():
+            exact = {tuple(terms_of): _gain(terms_of, self._table.total) for terms_of in terms.tolist()}
             best = max(exact.values())
-            tied = [pair for pair in tied if best - exact[pair] < _NOTHING]
-        return self._first_of(np.array(tied)), largest
+            near = near[[best - exact[tuple(terms_of)] < _NOTHING for terms_of in terms.tolist()]]
+        return self._first_of(near), largest
 
-    def _exactly(self, pair: int) -> decimal.Decimal:
+    def _terms(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(pairs, 5) what a gain is made of: the counts of the pair, its symbols and what it makes; whether alike."""
         table = self._table
-        c, left, right = table.pair_counts[pair], table.left[pair], table.right[pair]
-        made = table.counts[table.makes[pair]]
-        return _gain(c, table.counts[left], None if left == right else table.counts[right], made, table.total)
+        left, right = np.frombuffer(table.left, np.int32)[pairs], np.frombuffer(table.right, np.int32)[pairs]
+        occurrences = np.frombuffer(table.counts, np.int64)
+        symbols = np.sort([occurrences[left], occurrences[right]], axis=0)
+        made = occurrences[np.frombuffer(table.makes, np.int32)[pairs]]
+        return np.stack([np.frombuffer(table.pair_counts, np.int64)[pairs], *symbols, made, left == right], axis=1)
 
     def _first_of(self, pairs: NDArray[np.int64]) -> int:
         table = self._table
@@ -293,15 +293,15 @@ def _no_numbers() -> array[int]:
     return array("i")
 
 
-@cache
-def _gain(count: int, left: int, right: int | None, made: int, total: int) -> decimal.Decimal:
-    """The gain to 80 digits; ``right`` is None where a symbol is joined with itself."""
+def _gain(terms: list[int], total: int) -> decimal.Decimal:
+    """The gain to 80 digits, from what ``LargestGain._terms`` says of a pair."""
+    count, left, right, made, alike = terms
     parts = [(1, made + count), (-1, made), (-1, left), (-1, total - count), (1, total)]
-    parts += [(1, left - 2 * count)] if right is None else [(1, left - count), (1, right - count), (-1, right)]
+    parts += [(1, left - 2 * count)] if alike else [(1, left - count), (1, right - count), (-1, right)]
     with decimal.localcontext(_DIGITS):
         return sum((sign * _x_ln_x(value) for sign, value in parts), decimal.Decimal(0))
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _x_ln_x(x: int) -> decimal.Decimal:
     return _DIGITS.multiply(x, _DIGITS.ln(x)) if x else decimal.Decimal(0)

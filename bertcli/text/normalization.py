@@ -39,6 +39,8 @@ class WordRules:
 def normalization_of(normalizer: dict[str, Any] | None) -> Normalization | None:
     """The normal form of ``WordRules.normalizer`` in its written form; None where it is another normalizer."""
     parts = normalizer.get("normalizers", [normalizer]) if normalizer else []
+    if not all(part.get("clean_text", True) for part in parts):
+        return None
     match [part["type"] for part in parts]:
         case ["BertNormalizer"]:
             return "none"

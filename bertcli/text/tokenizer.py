@@ -80,13 +80,10 @@ class Tokenizer:
     @property
     def takes_words(self) -> bool:
         """Whether a word that joins the pieces is found in a text: WordPiece over BERT's cleaning and splitting."""
-        model, normalizer = self._parts["model"], self._parts["normalizer"]
+        model = self._parts["model"]
         usual = {"continuing_subword_prefix": CONTINUATION, "max_input_chars_per_word": LONGEST_WORD}
         return bool(
-            self.is_wordpiece
-            and self._is_by_word()
-            and normalizer["clean_text"]
-            and all(model[name] == value for name, value in usual.items())
+            self.is_wordpiece and self._is_by_word() and all(model[name] == value for name, value in usual.items())
         )
 
     def with_pieces(self, pieces: Sequence[str]) -> Tokenizer:

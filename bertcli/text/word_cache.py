@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 from bertcli.text.normalization import WordRules
 from bertcli.text.words import WordSplitter
 
-_MOST_PIECES = 4_000_000  # then the cache starts anew: text without spaces would fill the memory
+# The cache starts anew beyond one of these, which are some hundred MB: text without spaces would fill the memory.
+_MOST_PARTS = 600_000
+_MOST_CHARACTERS = 40_000_000
+_MOST_PIECES = 10_000_000
 _SMALL_LETTERS = bytes.maketrans(bytes(range(ord("A"), ord("Z") + 1)), bytes(range(ord("a"), ord("z") + 1)))
 
 Cut = Callable[[str], Sequence[int]]
@@ -68,7 +71,7 @@ class WordCache:
         """Piece ids of each text."""
         if not texts:
             return EncodedTexts.of([])
-        if len(self._pieces) > _MOST_PIECES:
+        if len(self._numbers) > _MOST_PARTS or self._characters > _MOST_CHARACTERS or len(self._pieces) > _MOST_PIECES:
             self._clear()
         # Arrow splits and tells distinct parts some times faster than Python.
         parts = pc.split_pattern(self._as_array(texts), " ")
@@ -100,6 +103,7 @@ class WordCache:
         for at in new.tolist():
             part = parts[at]
             self._numbers[part] = len(self._numbers)
+            self._characters += len(part)
             for word in split(part):
                 pieces.extend(words.get(word) or ids_of(word))
             self._starts.append(before)
@@ -113,6 +117,7 @@ class WordCache:
 
     def _clear(self) -> None:
         self._numbers: dict[str, int] = {}
+        self._characters = 0
         self._words: dict[str, Sequence[int]] = {}
         self._pieces = array("i", [0])  # never empty, so that it can be viewed
         self._starts = array("q")

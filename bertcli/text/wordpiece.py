@@ -36,7 +36,7 @@ def learn_wordpiece(
     alphabet = choose_alphabet(words, size=rules.alphabet_size)
     spelled = spell(words, alphabet=alphabet, mark=CONTINUATION.__add__, pieces=rules.pieces)
     pieces = dict.fromkeys((*rules.specials, *rules.pieces, *spelled.symbols))
-    check_size(size, len(pieces), len(spelled.symbols))
+    check_size(size, len(pieces), len(set(spelled.symbols) - set(rules.pieces)))
     if len(pieces) == size:
         return list(pieces)
     table = spelled.table(_join)

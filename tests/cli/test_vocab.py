@@ -205,7 +205,7 @@ def test_an_output_that_is_in_the_way_is_refused_before_any_work(capsys: pytest.
         (
             ["control.txt"],
             "error: control.txt: the corpus holds no words\n",
-            "hint: all of its characters are control characters\n",
+            "hint: all of its characters are control characters, or its words have over 100 characters\n",
         ),
         (
             ["corpus.txt", "--size", "20"],
@@ -219,7 +219,7 @@ def test_an_output_that_is_in_the_way_is_refused_before_any_work(capsys: pytest.
         ),
         (
             ["corpus.txt", "--memory", "100MB"],
-            "error: --memory: 100MB is too little: the program alone and two workers need 500MB\n",
+            "error: --memory: 100MB is too little: the program, a worker and the words of a small corpus need 500MB\n",
             "",
         ),
         (
@@ -244,9 +244,11 @@ def test_an_output_that_is_in_the_way_is_refused_before_any_work(capsys: pytest.
         ),
         (
             ["corpus.txt", "--special", "[MASK]"],
-            "error: --special '[MASK]': expected a new name such as [ENT], without white space around\n",
-            "",
+            "error: --special '[MASK]': expected a new name that is no word of a text\n",
+            "hint: for example --special [ENT]: a special piece is never masked, whatever the text says\n",
         ),
+        (["corpus.txt", "--special", "the"], "error: --special 'the': expected a new name that is no word of a", ""),
+        (["corpus.txt", "--special", "[A]\n[B]"], "error: --special '[A]\\n[B]': expected a new name that is", ""),
         (
             ["small.txt", "--cased"],
             "error: --cased, but the corpus has no capital letter: every capital of later text would be unknown\n",

@@ -8,7 +8,6 @@ import json
 import pytest
 import transformers
 
-from bertcli.core import workers
 from bertcli.stages import vocab_encode
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.tokenizer import wordpiece_tokenizer
@@ -98,7 +97,3 @@ def test_a_worker_that_is_killed_is_told(bertcli, monkeypatch):
     assert outcome.code == 1
     assert "error: a worker process was killed, most likely for want of memory" in outcome.err
     assert "hint: fewer --workers need less memory" in outcome.err
-
-
-def test_the_cores_that_a_process_may_use_are_counted():
-    assert workers.available_cores() >= 1

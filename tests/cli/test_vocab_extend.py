@@ -169,7 +169,7 @@ def test_the_help_ends_with_a_line_that_runs(bertcli):
         (
             ["base", "--on", "control.txt"],
             "error: control.txt: the corpus holds no words\n",
-            "hint: all of its characters are control characters\n",
+            "hint: all of its characters are control characters, or its words have over 100 characters\n",
         ),
         (
             ["bpe", "--on", "text.txt"],

@@ -139,10 +139,11 @@ def test_ids_are_settled_types_and_empty_texts_have_none():
     assert build().encode([]) == []
 
 
-def test_words_met_before_are_encoded_as_at_first(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("limit", ["_MOST_PARTS", "_MOST_CHARACTERS", "_MOST_PIECES"])
+def test_words_met_before_are_encoded_as_at_first(limit: str, monkeypatch: pytest.MonkeyPatch):
     tokenizer = build()
     first = [ids.tolist() for ids in tokenizer.encode(TEXTS)]
-    monkeypatch.setattr(word_cache, "_MOST_PIECES", 10)
+    monkeypatch.setattr(word_cache, limit, 10)
     for _ in range(3):
         assert [ids.tolist() for ids in tokenizer.encode(TEXTS)] == first
 
