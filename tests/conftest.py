@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -18,6 +19,9 @@ from bertcli.data.token_store import EncodedDocuments, TokenStore, TokenStoreWri
 from bertcli.text.word_cache import EncodedTexts
 
 VOCABULARY_SIZE = 200
+
+settings.register_profile("bertcli", deadline=None)  # time is measured in benchmarks, and machines are busy
+settings.load_profile("bertcli")
 
 
 def one_document(sentences: Sequence[Sequence[int] | NDArray[np.int64]]) -> EncodedDocuments:
