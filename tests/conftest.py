@@ -55,11 +55,10 @@ def make_store(tmp_path: Path) -> Callable[..., TokenStore]:
         directory = tmp_path / f"store-{documents}-{sentences}-{seed}-{longest}"
         if directory.exists():
             return TokenStore(directory)
-        writer = TokenStoreWriter(directory, VOCABULARY_SIZE)
-        for _ in range(documents):
-            lengths = draw.integers(1, longest, size=draw.integers(1, sentences + 1))
-            writer.add(one_document([draw.integers(5, VOCABULARY_SIZE, size=length) for length in lengths]))
-        writer.close()
+        with TokenStoreWriter(directory, VOCABULARY_SIZE) as writer:
+            for _ in range(documents):
+                lengths = draw.integers(1, longest, size=draw.integers(1, sentences + 1))
+                writer.add(one_document([draw.integers(5, VOCABULARY_SIZE, size=length) for length in lengths]))
         return TokenStore(directory)
 
     return make

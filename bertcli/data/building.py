@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -51,20 +52,21 @@ def write_token_stores(
     progress: Progress,
 ) -> StoreCounts:
     """Write ``train`` and ``heldout`` under ``directory``. A document's group, where it has one, is held out whole."""
-    writers = [TokenStoreWriter(directory / split, tokenizer.vocabulary.size) for split in SPLITS]
-    unknown = tokens = characters = 0
     keyed = ((document.group if document.group is not None else document.text, document) for document in documents)
     texts = ((is_held_out, document.text) for is_held_out, document in split_documents(keyed, held_out))
     chunks = in_blocks(texts, _CHARACTERS_PER_CALL, lambda item: len(item[1]))
-    for chunk in map_in_order(partial(_ChunkEncoder, tokenizer, sentences), chunks, workers=workers):
-        for is_held_out, writer in enumerate(writers):
-            writer.add(chunk.documents.where(chunk.held_out == is_held_out))
-        unknown += chunk.unknown
-        tokens += len(chunk.documents.ids)
-        characters += chunk.characters
-        progress.update(characters, f"{tokens:,} tokens")
-    for writer in writers:
-        writer.close()
+    encoded = map_in_order(partial(_ChunkEncoder, tokenizer, sentences), chunks, workers=workers)
+    unknown = tokens = characters = 0
+    with ExitStack() as stack:
+        size = tokenizer.vocabulary.size
+        writers = [stack.enter_context(TokenStoreWriter(directory / split, size)) for split in SPLITS]
+        for chunk in encoded:
+            for is_held_out, writer in enumerate(writers):
+                writer.add(chunk.documents.where(chunk.held_out == is_held_out))
+            unknown += chunk.unknown
+            tokens += len(chunk.documents.ids)
+            characters += chunk.characters
+            progress.update(characters, f"{tokens:,} tokens")
     counts = {split: writer.counts() for split, writer in zip(SPLITS, writers, strict=True)}
     return StoreCounts(counts, unknown / max(1, tokens), characters)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from types import TracebackType
+from typing import Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -105,7 +106,7 @@ class EncodedDocuments:
 
 
 class TokenStoreWriter:
-    """Writes documents into one split, in constant memory."""
+    """Writes documents into one split, in constant memory; a context, at whose end the split is described."""
 
     def __init__(self, directory: Path, vocabulary_size: int) -> None:
         self._id_type = pa.uint16() if vocabulary_size <= 1 << 16 else pa.int32()
@@ -129,11 +130,16 @@ class TokenStoreWriter:
         if self._pending_tokens >= _TOKENS_PER_RECORD_BATCH:
             self._flush()
 
-    def close(self) -> None:
-        """Write what is pending and the files that describe the split."""
-        self._flush()
-        with self._split:
-            pass
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._split:  # which closes its file whatever happens, and describes itself where nothing is raised
+            if error is not None:
+                raise error
+            self._flush()
 
     def counts(self) -> dict[str, int]:
         """For the manifest."""

@@ -20,10 +20,9 @@ DOCUMENTS = st.lists(st.lists(st.lists(st.integers(5, 99), max_size=8), max_size
 @settings(max_examples=30, deadline=None)
 def test_what_was_written_is_read(tmp_path_factory, documents):
     directory = tmp_path_factory.mktemp("store") / "train"
-    writer = TokenStoreWriter(directory, 100)
-    for document in documents:
-        writer.add(one_document(document))
-    writer.close()
+    with TokenStoreWriter(directory, 100) as writer:
+        for document in documents:
+            writer.add(one_document(document))
     expected = [[s for s in document if s] for document in documents]
     expected = [document for document in expected if document]
     store = TokenStore(directory)
@@ -37,11 +36,10 @@ def test_what_was_written_is_read(tmp_path_factory, documents):
 
 def test_documents_are_found_across_record_batches(tmp_path, monkeypatch):
     monkeypatch.setattr(token_store, "_TOKENS_PER_RECORD_BATCH", 10)
-    writer = TokenStoreWriter(tmp_path / "train", 1000)
-    texts = [np.arange(n, n + 1 + n % 7, dtype=np.int32) for n in range(60)]
-    for text in texts:
-        writer.add(one_document([text]))
-    writer.close()
+    with TokenStoreWriter(tmp_path / "train", 1000) as writer:
+        texts = [np.arange(n, n + 1 + n % 7, dtype=np.int32) for n in range(60)]
+        for text in texts:
+            writer.add(one_document([text]))
     store = TokenStore(tmp_path / "train")
     for number, text in enumerate(texts):
         assert store.read(*store.document_starts[number : number + 2]).tolist() == text.tolist()
@@ -49,9 +47,8 @@ def test_documents_are_found_across_record_batches(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("size", "dtype"), [(65_536, np.uint16), (65_537, np.int32)])
 def test_ids_take_two_bytes_where_the_vocabulary_allows(tmp_path, size, dtype):
-    writer = TokenStoreWriter(tmp_path / "train", size)
-    writer.add(one_document([[size - 1]]))
-    writer.close()
+    with TokenStoreWriter(tmp_path / "train", size) as writer:
+        writer.add(one_document([[size - 1]]))
     ids = TokenStore(tmp_path / "train").read(0, 1)
     assert ids.dtype == dtype
     assert ids[0] == size - 1
