@@ -21,6 +21,7 @@ from bertcli.data.arrow_files import ArrowSplitWriter
 from bertcli.data.examples import DynamicExamples
 from bertcli.data.held_out import split_documents
 from bertcli.data.token_store import EncodedDocuments, TokenStoreWriter
+from bertcli.text.chinese_words import JiebaWords, Words, split_spaced_sentences
 from bertcli.text.corpus import Document
 from bertcli.text.sentences import SENTENCES, Sentences
 from bertcli.text.tokenizer import Tokenizer
@@ -45,15 +46,20 @@ def write_token_stores(
     tokenizer: Tokenizer,
     *,
     sentences: Sentences = "split",
+    words: Words = "none",
     held_out: float,
     workers: int = 1,
     progress: Progress,
 ) -> StoreCounts:
-    """Write ``train`` and ``heldout`` under ``directory``. A document's group, where it has one, is held out whole."""
-    writers = [TokenStoreWriter(directory / split, tokenizer.vocabulary.size) for split in SPLITS]
+    """Write ``train`` and ``heldout`` under ``directory``. A document's group, where it has one, is held out whole.
+
+    With ``words`` the stores also tell where words begin; ``check_words`` says whether they can.
+    """
+    size = tokenizer.vocabulary.size
+    writers = [TokenStoreWriter(directory / split, size, word_starts=words != "none") for split in SPLITS]
     unknown = tokens = characters = 0
     keyed = ((document.group if document.group is not None else document.text, document) for document in documents)
-    make = partial(_ChunkEncoder, tokenizer, sentences)
+    make = partial(_ChunkEncoder, tokenizer, sentences, words)
     for chunk in map_in_order(make, _chunks(split_documents(keyed, held_out)), workers=workers):
         for is_held_out, writer in enumerate(writers):
             writer.add(chunk.documents.where(chunk.held_out == is_held_out))
@@ -80,13 +86,17 @@ class _EncodedChunk:
 class _ChunkEncoder:
     """Sentences and pieces of one chunk of documents after the other."""
 
-    def __init__(self, tokenizer: Tokenizer, sentences: Sentences) -> None:
+    def __init__(self, tokenizer: Tokenizer, sentences: Sentences, words: Words) -> None:
         self._tokenizer = tokenizer
-        self._sentences_of = SENTENCES[sentences]
+        is_spaced = words == "spaces" and sentences == "split"
+        self._sentences_of = split_spaced_sentences if is_spaced else SENTENCES[sentences]
+        self._encode = tokenizer.encode_all if words == "none" else tokenizer.encode_with_word_starts
+        self._with_spaces = JiebaWords() if words == "jieba" else None
 
     def __call__(self, chunk: list[tuple[bool, str]]) -> _EncodedChunk:
         groups = [self._sentences_of(text) for _, text in chunk]
-        encoded = self._tokenizer.encode_all(list(chain.from_iterable(groups)))
+        texts = list(chain.from_iterable(groups))
+        encoded = self._encode(texts if self._with_spaces is None else list(map(self._with_spaces, texts)))
         return _EncodedChunk(
             EncodedDocuments.of(encoded, np.fromiter(map(len, groups), np.int64, len(groups))),
             np.fromiter((is_held_out for is_held_out, _ in chunk), np.int64, len(chunk)),

@@ -27,7 +27,11 @@ from bertcli.data.opening import DEFAULT_SEQ_LENGTH, OpenData, choose_sequence_k
 from bertcli.data.token_store import SequenceKind, TokenStore
 from bertcli.errors import ConfigError, InputFileError
 from bertcli.text import corpus
+from bertcli.text.chinese_words import check_words
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+
+_LONG_WORD = 4
+"""Pieces in a word beyond which words are not what they should be; a word of Chinese has one to two ideographs."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class MaskReport:
     dropped: dict[str, int]
     sentences: int
     tokens: int
+    words: int | None
     rows: int | None
     tokens_used: float | None
     unknown_rate: float
@@ -101,9 +106,15 @@ def build_masks(config: MaskBuild) -> MaskReport:
         )
     if config.static and not objectives:
         raise ConfigError("--static needs the objectives to mask for", hint="for example --static --mlm --nsp")
+    if config.static and config.words != "none":
+        raise ConfigError(
+            f"--words {config.words} is for a token store alone: static rows do not tell where words begin",
+            hint="leave out --static, or --words",
+        )
     kind = choose_sequence_kind(config.sequences, objectives)
     tokenizer = load_tokenizer(config.vocab)
     tokenizer.check_casing()
+    check_words(config.words, tokenizer)
     files = corpus.find_files(config.corpus)
     with new_directory(config.output, overwrite=config.overwrite) as directory:
         stores = directory / "stores" if config.static else directory
@@ -115,11 +126,12 @@ def build_masks(config: MaskBuild) -> MaskReport:
                 documents,
                 tokenizer,
                 sentences=config.sentences,
+                words=config.words,
                 held_out=config.held_out,
                 workers=config.worker_processes,
                 progress=bar,
             )
-        _tell_counts(counts, config.held_out)
+        _tell_counts(counts, config)
         rows = used = None
         if config.static:
             rows, used = _write_static(directory, stores, config, objectives, kind, tokenizer)
@@ -133,6 +145,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
             "counts": counts.splits,
             "dropped": selection.dropped(),
             "corpus": corpus.fingerprint(files),
+            "words": config.words,
             "seq_length": (config.seq_length or DEFAULT_SEQ_LENGTH) if config.static else None,
             "sequences": kind if config.static else None,
         }
@@ -153,6 +166,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
         dropped=selection.dropped(),
         sentences=train["sentences"],
         tokens=train["tokens"],
+        words=train.get("words"),
         rows=rows,
         tokens_used=used,
         unknown_rate=counts.unknown_rate,
@@ -167,15 +181,18 @@ def _fingerprint(directory: Path, facts: dict[str, Any]) -> str:
     return fingerprints.of_value([rows, facts["vocabulary"], facts["seed"]])
 
 
-def _tell_counts(counts: StoreCounts, held_out_share: float) -> None:
+def _tell_counts(counts: StoreCounts, config: MaskBuild) -> None:
     train, held_out = counts.splits["train"]["documents"], counts.splits["heldout"]["documents"]
     if not train and held_out:
         raise InputFileError(f"all {held_out:,} documents are held out", hint="hold fewer out with --held-out")
     if not train:
         raise InputFileError("no document of the corpus has any text", hint="look at the corpus, or at --text-column")
     if not held_out:
-        why = "as asked" if not held_out_share else f"below {SMALLEST_CORPUS} documents, or all of one text"
+        why = "as asked" if not config.held_out else f"below {SMALLEST_CORPUS} documents, or all of one text"
         notice(f"no document is held out ({why}), so there will be no evaluation")
+    words, tokens = (counts.splits["train"].get(name, 0) for name in ("words", "tokens"))
+    if config.words == "spaces" and tokens > _LONG_WORD * words:
+        notice(f"a word has {tokens / words:.1f} pieces: are there spaces between the words of this corpus?")
     if counts.unknown_rate > 0.01:
         notice(f"{counts.unknown_rate:.1%} of the pieces are [UNK]: does the vocabulary fit this text?")
 
