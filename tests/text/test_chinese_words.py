@@ -71,7 +71,7 @@ def test_ideographs_between_spaces_are_a_word_and_all_else_as_bert_cuts_it(text,
 
 
 def test_where_ideographs_are_joined_a_word_is_what_stands_between_spaces():
-    assert marked("我们 我\u3000们 我们3", tokenizer(tokenize_chinese_chars=False)) == "|我 ##们 |我 |们 |[UNK]"
+    assert marked("我们 我\u3000\u3000们 我们3", tokenizer(tokenize_chinese_chars=False)) == "|我 ##们 |我 |们 |[UNK]"
 
 
 def test_bpe_knows_its_words_without_a_mark_of_continuation():
