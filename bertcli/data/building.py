@@ -38,6 +38,8 @@ class StoreCounts:
     splits: dict[str, dict[str, int]]
     unknown_rate: float
     characters: int
+    ideographs_per_word: float
+    """Of words that begin with an ideograph; 0 where there are none, or where words are not kept."""
 
 
 def write_token_stores(
@@ -57,7 +59,7 @@ def write_token_stores(
     """
     size = tokenizer.vocabulary.size
     writers = [TokenStoreWriter(directory / split, size, word_starts=words != "none") for split in SPLITS]
-    unknown = tokens = characters = 0
+    unknown = tokens = characters = ideographs = chinese_words = 0
     keyed = ((document.group if document.group is not None else document.text, document) for document in documents)
     make = partial(_ChunkEncoder, tokenizer, sentences, words)
     for chunk in map_in_order(make, _chunks(split_documents(keyed, held_out)), workers=workers):
@@ -66,11 +68,13 @@ def write_token_stores(
         unknown += chunk.unknown
         tokens += len(chunk.documents.ids)
         characters += chunk.characters
+        ideographs += chunk.ideographs
+        chinese_words += chunk.chinese_words
         progress.update(characters, f"{tokens:,} tokens")
     for writer in writers:
         writer.close()
     counts = {split: writer.counts() for split, writer in zip(SPLITS, writers, strict=True)}
-    return StoreCounts(counts, unknown / max(1, tokens), characters)
+    return StoreCounts(counts, unknown / max(1, tokens), characters, ideographs / max(1, chinese_words))
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ class _EncodedChunk:
     held_out: NDArray[np.int64]
     unknown: int
     characters: int
+    ideographs: int = 0
+    chinese_words: int = 0
 
 
 class _ChunkEncoder:
@@ -97,11 +103,17 @@ class _ChunkEncoder:
         groups = [self._sentences_of(text) for _, text in chunk]
         texts = list(chain.from_iterable(groups))
         encoded = self._encode(texts if self._with_spaces is None else list(map(self._with_spaces, texts)))
+        ideographs = chinese_words = 0
+        if encoded.word_starts is not None:
+            of_pieces = self._tokenizer.ideographs[encoded.ids]
+            ideographs, chinese_words = int(of_pieces.sum()), int(((of_pieces > 0) & encoded.word_starts).sum())
         return _EncodedChunk(
             EncodedDocuments.of(encoded, np.fromiter(map(len, groups), np.int64, len(groups))),
             np.fromiter((is_held_out for is_held_out, _ in chunk), np.int64, len(chunk)),
             unknown=int((encoded.ids == self._tokenizer.vocabulary.unk_id).sum()),
             characters=sum(len(text) for _, text in chunk),
+            ideographs=ideographs,
+            chinese_words=chinese_words,
         )
 
 

@@ -30,8 +30,8 @@ from bertcli.text import corpus
 from bertcli.text.chinese_words import check_words
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
 
-_LONG_WORD = 4
-"""Pieces in a word beyond which words are not what they should be; a word of Chinese has one to two ideographs."""
+_LONG_WORD = 3
+"""Ideographs in the average word beyond which it is no word: words of Chinese have 1.5 to 1.8, clauses 4 and more."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class MaskReport:
     sentences: int
     tokens: int
     words: int | None
+    ideographs_per_word: float | None
     rows: int | None
     tokens_used: float | None
     unknown_rate: float
@@ -131,7 +132,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
                 workers=config.worker_processes,
                 progress=bar,
             )
-        _tell_counts(counts, config)
+        _tell_counts(counts, config.held_out)
         rows = used = None
         if config.static:
             rows, used = _write_static(directory, stores, config, objectives, kind, tokenizer)
@@ -167,6 +168,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
         sentences=train["sentences"],
         tokens=train["tokens"],
         words=train.get("words"),
+        ideographs_per_word=counts.ideographs_per_word or None,
         rows=rows,
         tokens_used=used,
         unknown_rate=counts.unknown_rate,
@@ -181,18 +183,18 @@ def _fingerprint(directory: Path, facts: dict[str, Any]) -> str:
     return fingerprints.of_value([rows, facts["vocabulary"], facts["seed"]])
 
 
-def _tell_counts(counts: StoreCounts, config: MaskBuild) -> None:
+def _tell_counts(counts: StoreCounts, held_out_share: float) -> None:
     train, held_out = counts.splits["train"]["documents"], counts.splits["heldout"]["documents"]
     if not train and held_out:
         raise InputFileError(f"all {held_out:,} documents are held out", hint="hold fewer out with --held-out")
     if not train:
         raise InputFileError("no document of the corpus has any text", hint="look at the corpus, or at --text-column")
     if not held_out:
-        why = "as asked" if not config.held_out else f"below {SMALLEST_CORPUS} documents, or all of one text"
+        why = "as asked" if not held_out_share else f"below {SMALLEST_CORPUS} documents, or all of one text"
         notice(f"no document is held out ({why}), so there will be no evaluation")
-    words, tokens = (counts.splits["train"].get(name, 0) for name in ("words", "tokens"))
-    if config.words == "spaces" and tokens > _LONG_WORD * words:
-        notice(f"a word has {tokens / words:.1f} pieces: are there spaces between the words of this corpus?")
+    if counts.ideographs_per_word > _LONG_WORD:
+        length = f"{counts.ideographs_per_word:.1f} ideographs"
+        notice(f"a word of Chinese has {length} on average: are there spaces between the words of this corpus?")
     if counts.unknown_rate > 0.01:
         notice(f"{counts.unknown_rate:.1%} of the pieces are [UNK]: does the vocabulary fit this text?")
 

@@ -11,6 +11,7 @@ IDEOGRAPHS = (
 """As ranges of a regular expression. The tokenizers library leaves out U+2B820 to U+2B91F, and so do we."""
 
 _IDEOGRAPH = re.compile(f"[{IDEOGRAPHS}]")
+_ALL_IDEOGRAPHS = re.compile(f"[{IDEOGRAPHS}]+")
 # BERT's cleaning puts a space on both sides of each: two that stood side by side have two between them, others more.
 _SIDE_BY_SIDE = re.compile(f"(?<=[{IDEOGRAPHS}])  (?=[{IDEOGRAPHS}])")
 
@@ -18,6 +19,11 @@ _SIDE_BY_SIDE = re.compile(f"(?<=[{IDEOGRAPHS}])  (?=[{IDEOGRAPHS}])")
 def are_side_by_side(before: str, after: str) -> bool:
     """Whether one text ends with an ideograph and the next one begins with one."""
     return bool(_IDEOGRAPH.match(before[-1:]) and _IDEOGRAPH.match(after))
+
+
+def is_all_ideographs(text: str) -> bool:
+    """Whether a text is ideographs and nothing else."""
+    return _ALL_IDEOGRAPHS.fullmatch(text) is not None
 
 
 def followers(cleaned: str) -> set[int]:

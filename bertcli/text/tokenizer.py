@@ -24,7 +24,7 @@ from bertcli.core import atomic, fingerprints
 from bertcli.core.hub import local_directory
 from bertcli.errors import ModelError, VocabularyError
 from bertcli.text import vocabulary_files
-from bertcli.text.ideographs import are_side_by_side
+from bertcli.text.ideographs import are_side_by_side, is_all_ideographs
 from bertcli.text.long_texts import LONGEST_TEXT, cut_long
 from bertcli.text.normalization import Normalization, WordRules, normalization_of
 from bertcli.text.pieces import (
@@ -220,6 +220,12 @@ class Tokenizer:
         if self.is_wordpiece:
             texts = (text.removeprefix(CONTINUATION) for text in texts)
         return np.fromiter(map(len, texts), dtype=np.int64, count=self.vocabulary.size)
+
+    @cached_property
+    def ideographs(self) -> NDArray[np.int64]:
+        """Ideographs of each piece that has nothing else, (vocab,); 0 for all others."""
+        texts = (piece.removesuffix(WORD_END).removeprefix(CONTINUATION) for piece in self._pieces)
+        return np.array([len(text) if is_all_ideographs(text) else 0 for text in texts], dtype=np.int64)
 
     def word_starts(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
         """(seq,) whether each piece of a text begins a word."""

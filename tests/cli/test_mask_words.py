@@ -99,10 +99,18 @@ def test_the_number_of_processes_changes_no_word(chinese, bertcli, monkeypatch):
 
 def test_words_that_are_too_long_are_told(chinese, bertcli):
     assert "are there spaces between the words" not in build(bertcli, "spaced.txt", "--words", "spaces").err
-    Path("clauses.txt").write_text("\n".join(["天安门在北京我们喜欢北京"] * 12), encoding="utf-8")
+    Path("clauses.txt").write_text("\n".join(["天安门在北京，linux我们喜欢北京。"] * 12), encoding="utf-8")
     said = build(bertcli, "clauses.txt", "--words", "spaces", "-o", "clauses").err
-    assert "a word has 12.0 pieces: are there spaces between the words of this corpus?" in said
+    assert "a word of Chinese has 6.0 ideographs on average: are there spaces between the words of this corpus?" in said
     assert "are there spaces" not in build(bertcli, "clauses.txt", "-o", "without").err
+
+
+def test_the_report_tells_how_long_words_are(chinese, bertcli):
+    build = ("mask", "build", "one.txt", "--held-out", 0, "--words", "spaces", "-o")
+    Path("one.txt").write_text("我们 喜欢 天安门 ， linux 好 。", encoding="utf-8")
+    assert "words      7, 2.00 ideographs in a word of Chinese" in bertcli(*build, "chinese").out
+    Path("one.txt").write_text("linux linux .", encoding="utf-8")
+    assert "words      3\n" in bertcli(*build, "latin").out
 
 
 def test_without_jieba_nothing_is_begun(chinese, bertcli, monkeypatch):

@@ -79,6 +79,11 @@ def test_bpe_knows_its_words_without_a_mark_of_continuation():
     assert marked("ab 我们 b", bpe_tokenizer(pieces, [], lowercase=True)) == "|a b</w> |我</w> 们</w> |b</w>"
 
 
+def test_ideographs_of_a_piece_are_counted_where_it_has_nothing_else():
+    cutter = wordpiece_tokenizer([*SPECIALS, "我", "##们", "我们", "我a", "，", "々"], lowercase=True)
+    assert cutter.ideographs.tolist() == [0, 0, 0, 0, 0, 1, 1, 2, 0, 0, 0]
+
+
 TEXT = st.text(
     alphabet=st.one_of(
         st.sampled_from(list("我们喜欢北京来到清华大学龘㐀豈𠀀\U0002f800")),
