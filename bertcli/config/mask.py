@@ -22,6 +22,8 @@ class MaskBuild(Corpus, Sequences, Workers):
     """Vocabulary: a directory, or a Hub id."""
     sentences: Annotated[Literal["split", "line"], Flag("--sentences")] = "split"
     """What a sentence is: split finds where sentences end, in English and Chinese; line takes every line for one."""
+    words: Annotated[Literal["none", "spaces", "jieba"], Flag("--words")] = "none"
+    """Keep where words of Chinese begin: spaces takes a corpus with spaces between words, jieba finds the words."""
     held_out: Annotated[ShareBelowOne, Flag("--held-out")] = 0.01
     """Share of the documents kept out of training, chosen by the hash of their text."""
     static: Annotated[bool, Flag("--static")] = False

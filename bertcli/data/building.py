@@ -23,6 +23,7 @@ from bertcli.data.arrow_files import ArrowSplitWriter
 from bertcli.data.examples import DynamicExamples
 from bertcli.data.held_out import split_documents
 from bertcli.data.token_store import EncodedDocuments, TokenStoreWriter
+from bertcli.text.chinese_words import JiebaWords, Words, split_spaced_sentences
 from bertcli.text.corpus import Document
 from bertcli.text.sentences import SENTENCES, Sentences
 from bertcli.text.tokenizer import Tokenizer
@@ -39,6 +40,8 @@ class StoreCounts:
     splits: dict[str, dict[str, int]]
     unknown_rate: float
     characters: int
+    ideographs_per_word: float
+    """Of words that begin with an ideograph; 0 where there are none, or where words are not kept."""
 
 
 def write_token_stores(
@@ -47,28 +50,37 @@ def write_token_stores(
     tokenizer: Tokenizer,
     *,
     sentences: Sentences = "split",
+    words: Words = "none",
     held_out: float,
     workers: int = 1,
     progress: Progress,
 ) -> StoreCounts:
-    """Write ``train`` and ``heldout`` under ``directory``. A document's group, where it has one, is held out whole."""
+    """Write ``train`` and ``heldout`` under ``directory``. A document's group, where it has one, is held out whole.
+
+    With ``words`` the stores also tell where words begin; ``check_words`` says whether they can.
+    """
     keyed = ((document.group if document.group is not None else document.text, document) for document in documents)
     texts = ((is_held_out, document.text) for is_held_out, document in split_documents(keyed, held_out))
     chunks = in_blocks(texts, _CHARACTERS_PER_CALL, lambda item: len(item[1]))
-    encoded = map_in_order(partial(_ChunkEncoder, tokenizer, sentences), chunks, workers=workers)
-    unknown = tokens = characters = 0
+    encoded = map_in_order(partial(_ChunkEncoder, tokenizer, sentences, words), chunks, workers=workers)
+    unknown = tokens = characters = ideographs = chinese_words = 0
     with ExitStack() as stack:
         size = tokenizer.vocabulary.size
-        writers = [stack.enter_context(TokenStoreWriter(directory / split, size)) for split in SPLITS]
+        writers = [
+            stack.enter_context(TokenStoreWriter(directory / split, size, word_starts=words != "none"))
+            for split in SPLITS
+        ]
         for chunk in encoded:
             for is_held_out, writer in enumerate(writers):
                 writer.add(chunk.documents.where(chunk.held_out == is_held_out))
             unknown += chunk.unknown
             tokens += len(chunk.documents.ids)
             characters += chunk.characters
+            ideographs += chunk.ideographs
+            chinese_words += chunk.chinese_words
             progress.update(characters, f"{tokens:,} tokens")
     counts = {split: writer.counts() for split, writer in zip(SPLITS, writers, strict=True)}
-    return StoreCounts(counts, unknown / max(1, tokens), characters)
+    return StoreCounts(counts, unknown / max(1, tokens), characters, ideographs / max(1, chinese_words))
 
 
 @dataclass(frozen=True)
@@ -79,23 +91,35 @@ class _EncodedChunk:
     held_out: NDArray[np.int64]
     unknown: int
     characters: int
+    ideographs: int = 0
+    chinese_words: int = 0
 
 
 class _ChunkEncoder:
     """Sentences and pieces of one chunk of documents after the other."""
 
-    def __init__(self, tokenizer: Tokenizer, sentences: Sentences) -> None:
+    def __init__(self, tokenizer: Tokenizer, sentences: Sentences, words: Words) -> None:
         self._tokenizer = tokenizer
-        self._sentences_of = SENTENCES[sentences]
+        is_spaced = words == "spaces" and sentences == "split"
+        self._sentences_of = split_spaced_sentences if is_spaced else SENTENCES[sentences]
+        self._encode = tokenizer.encode_all if words == "none" else tokenizer.encode_with_word_starts
+        self._with_spaces = JiebaWords() if words == "jieba" else None
 
     def __call__(self, chunk: list[tuple[bool, str]]) -> _EncodedChunk:
         groups = [self._sentences_of(text) for _, text in chunk]
-        encoded = self._tokenizer.encode_all(list(chain.from_iterable(groups)))
+        texts = list(chain.from_iterable(groups))
+        encoded = self._encode(texts if self._with_spaces is None else list(map(self._with_spaces, texts)))
+        ideographs = chinese_words = 0
+        if encoded.word_starts is not None:
+            of_pieces = self._tokenizer.ideographs[encoded.ids]
+            ideographs, chinese_words = int(of_pieces.sum()), int(((of_pieces > 0) & encoded.word_starts).sum())
         return _EncodedChunk(
             EncodedDocuments.of(encoded, np.fromiter(map(len, groups), np.int64, len(groups))),
             np.fromiter((is_held_out for is_held_out, _ in chunk), np.int64, len(chunk)),
             unknown=int((encoded.ids == self._tokenizer.vocabulary.unk_id).sum()),
             characters=sum(len(text) for _, text in chunk),
+            ideographs=ideographs,
+            chinese_words=chinese_words,
         )
 
 

@@ -19,12 +19,14 @@ from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.manifest import read_manifest
 from bertcli.data.arrow_files import ArrowSplitWriter, read_record_batches
 from bertcli.errors import DataError
+from bertcli.text.chinese_words import Words
 from bertcli.text.word_cache import EncodedTexts
 
 SequenceKind = Literal["segment-pairs", "full-sentences", "document-sentences"]
 """How documents are cut into sequences; see ``data/sequences.py``."""
 
 MADE_BY = "bertcli mask build CORPUS"
+WORD_STARTS = "word_starts"
 _TOKENS_PER_RECORD_BATCH = 1_000_000
 
 
@@ -43,6 +45,8 @@ class DataDirectory:
     """Static data: pieces in a row."""
     sequences: SequenceKind | None
     """Static data: how documents were cut."""
+    words: Words
+    """A token store: how it knows where words of Chinese begin."""
 
     @classmethod
     def open(cls, path: Path) -> DataDirectory:
@@ -65,6 +69,7 @@ class DataDirectory:
             fingerprint=manifest["fingerprint"],
             seq_length=manifest["seq_length"],
             sequences=manifest["sequences"],
+            words=manifest.get("words", "none"),
         )
 
     @property
@@ -83,41 +88,55 @@ class EncodedDocuments:
     ids: NDArray[np.int32]
     sentence_lengths: NDArray[np.int64]
     sentences: NDArray[np.int64]
+    word_starts: NDArray[np.bool_] | None = None
+    """(pieces,) whether each begins a word of the language, where that is kept."""
 
     @classmethod
     def of(cls, encoded: EncodedTexts, sentences: NDArray[np.int64]) -> EncodedDocuments:
         """From sentences one after the other, and how many of them each document has."""
-        return cls(encoded.ids, np.diff(encoded.ends, prepend=0), sentences)
+        return cls(encoded.ids, np.diff(encoded.ends, prepend=0), sentences, encoded.word_starts)
 
     def where(self, chosen: NDArray[np.bool_]) -> EncodedDocuments:
         """Only the documents of a mask (documents,)."""
         if chosen.all():
             return self
         of_sentences = np.repeat(chosen, self.sentences)
-        ids = self.ids[np.repeat(of_sentences, self.sentence_lengths)]
-        return EncodedDocuments(ids, self.sentence_lengths[of_sentences], self.sentences[chosen])
+        of_pieces = np.repeat(of_sentences, self.sentence_lengths)
+        return EncodedDocuments(
+            self.ids[of_pieces],
+            self.sentence_lengths[of_sentences],
+            self.sentences[chosen],
+            None if self.word_starts is None else self.word_starts[of_pieces],
+        )
 
     def filled(self) -> EncodedDocuments:
         """Without the sentences that have no pieces, and the documents that then have no sentence."""
         with_pieces = self.sentence_lengths > 0
         owners = np.repeat(np.arange(len(self.sentences)), self.sentences)
         sentences = np.bincount(owners[with_pieces], minlength=len(self.sentences))
-        return EncodedDocuments(self.ids, self.sentence_lengths[with_pieces], sentences[sentences > 0])
+        lengths = self.sentence_lengths[with_pieces]
+        return EncodedDocuments(self.ids, lengths, sentences[sentences > 0], self.word_starts)
 
 
 class TokenStoreWriter:
     """Writes documents into one split, in constant memory; a context, at whose end the split is described."""
 
-    def __init__(self, directory: Path, vocabulary_size: int) -> None:
+    def __init__(self, directory: Path, vocabulary_size: int, *, word_starts: bool = False) -> None:
+        """``word_starts`` adds the column of that name; all documents must then have it."""
         self._id_type = pa.uint16() if vocabulary_size <= 1 << 16 else pa.int32()
         self._dtype = np.uint16 if vocabulary_size <= 1 << 16 else np.int32
-        schema = pa.schema([("input_ids", pa.list_(self._id_type)), ("sentence_ends", pa.list_(pa.int32()))])
-        self._split = ArrowSplitWriter(directory, schema)
+        fields = [("input_ids", pa.list_(self._id_type)), ("sentence_ends", pa.list_(pa.int32()))]
+        if word_starts:
+            fields.append((WORD_STARTS, pa.list_(pa.bool_())))
+        self._split = ArrowSplitWriter(directory, pa.schema(fields))
+        self._keeps_word_starts = word_starts
         self._pending: list[EncodedDocuments] = []
         self._pending_tokens = 0
         self.documents = 0
         self.sentences = 0
         self.tokens = 0
+        self.words = 0
+        """Where the starts of words are kept."""
 
     def add(self, documents: EncodedDocuments) -> None:
         """Append documents; sentences without pieces are left out, and so are documents without any."""
@@ -127,6 +146,8 @@ class TokenStoreWriter:
         self.documents += len(filled.sentences)
         self.sentences += len(filled.sentence_lengths)
         self.tokens += len(filled.ids)
+        if filled.word_starts is not None:
+            self.words += int(filled.word_starts.sum())
         if self._pending_tokens >= _TOKENS_PER_RECORD_BATCH:
             self._flush()
 
@@ -143,7 +164,8 @@ class TokenStoreWriter:
 
     def counts(self) -> dict[str, int]:
         """For the manifest."""
-        return {"documents": self.documents, "sentences": self.sentences, "tokens": self.tokens}
+        counts = {"documents": self.documents, "sentences": self.sentences, "tokens": self.tokens}
+        return counts | {"words": self.words} if self._keeps_word_starts else counts
 
     def _flush(self) -> None:
         sentences = np.concatenate([part.sentences for part in self._pending]) if self._pending else np.zeros(0, int)
@@ -154,12 +176,14 @@ class TokenStoreWriter:
             document_starts = np.concatenate([[0], ends[sentence_starts[1:] - 1]])
             in_document = ends - np.repeat(document_starts[:-1], sentences)
             ids = np.concatenate([part.ids for part in self._pending]).astype(self._dtype)
-            self._split.write(
-                {
-                    "input_ids": _lists(document_starts, pa.array(ids, self._id_type)),
-                    "sentence_ends": _lists(sentence_starts, pa.array(in_document, pa.int32())),
-                }
-            )
+            columns = {
+                "input_ids": _lists(document_starts, pa.array(ids, self._id_type)),
+                "sentence_ends": _lists(sentence_starts, pa.array(in_document, pa.int32())),
+            }
+            if self._keeps_word_starts:
+                starts = [part.word_starts for part in self._pending if part.word_starts is not None]
+                columns[WORD_STARTS] = _lists(document_starts, pa.array(np.concatenate(starts)))
+            self._split.write(columns)
         self._pending, self._pending_tokens = [], 0
 
 
@@ -172,6 +196,8 @@ class TokenStore:
 
     def __init__(self, directory: Path) -> None:
         self._chunks: list[NDArray[Any]] = []
+        self._word_starts: list[pa.BooleanArray] = []
+        self._directory = directory
         token_counts: list[NDArray[np.int64]] = []
         sentence_counts: list[NDArray[np.int64]] = []
         ends: list[NDArray[np.int64]] = []
@@ -180,6 +206,8 @@ class TokenStore:
                 continue
             ids, sentence_ends = batch.column("input_ids"), batch.column("sentence_ends")
             self._chunks.append(ids.flatten().to_numpy(zero_copy_only=True))
+            if WORD_STARTS in batch.schema.names:
+                self._word_starts.append(batch.column(WORD_STARTS).flatten())
             token_counts.append(np.diff(ids.offsets.to_numpy()).astype(np.int64))
             sentence_counts.append(np.diff(sentence_ends.offsets.to_numpy()).astype(np.int64))
             ends.append(sentence_ends.flatten().to_numpy().astype(np.int64))
@@ -202,9 +230,33 @@ class TokenStore:
 
     def read(self, start: int, end: int) -> NDArray[Any]:
         """The pieces from ``start`` to ``end``, which lie in one document; a view, not a copy."""
+        chunk, offset = self._place(start)
+        return self._chunks[chunk][offset : offset + end - start]
+
+    @property
+    def has_word_starts(self) -> bool:
+        """Whether it tells which pieces begin a word of the language."""
+        return len(self._word_starts) == len(self._chunks)
+
+    def word_starts(self, start: int, end: int) -> NDArray[np.bool_]:
+        """Whether each piece from ``start`` to ``end``, which lie in one document, begins a word of the language.
+
+        Raises ``DataError`` where the store does not tell.
+        """
+        if not self.has_word_starts:
+            raise DataError(
+                "these data do not tell where words begin",
+                path=self._directory.parent,
+                hint=f"build them again with `{MADE_BY} --words spaces` (or jieba)",
+            )
+        chunk, offset = self._place(start)
+        values = self._word_starts[chunk].slice(offset, end - start)
+        return np.asarray(values.to_numpy(zero_copy_only=False))
+
+    def _place(self, start: int) -> tuple[int, int]:
+        """The record batch of a piece, and its place there."""
         chunk = int(np.searchsorted(self._chunk_starts, start, side="right")) - 1
-        offset = int(self._chunk_starts[chunk])
-        return self._chunks[chunk][start - offset : end - offset]
+        return chunk, int(start - self._chunk_starts[chunk])
 
 
 def _starts(counts: list[NDArray[np.int64]]) -> NDArray[np.int64]:

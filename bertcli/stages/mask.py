@@ -27,7 +27,11 @@ from bertcli.data.opening import DEFAULT_SEQ_LENGTH, OpenData, choose_sequence_k
 from bertcli.data.token_store import SequenceKind, TokenStore
 from bertcli.errors import ConfigError, InputFileError
 from bertcli.text import corpus
+from bertcli.text.chinese_words import check_words
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+
+_LONG_WORD = 3
+"""Ideographs in the average word beyond which it is no word: words of Chinese have 1.5 to 1.8, clauses 4 and more."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class MaskReport:
     dropped: dict[str, int]
     sentences: int
     tokens: int
+    words: int | None
+    ideographs_per_word: float | None
     rows: int | None
     tokens_used: float | None
     unknown_rate: float
@@ -101,9 +107,15 @@ def build_masks(config: MaskBuild) -> MaskReport:
         )
     if config.static and not objectives:
         raise ConfigError("--static needs the objectives to mask for", hint="for example --static --mlm --nsp")
+    if config.static and config.words != "none":
+        raise ConfigError(
+            f"--words {config.words} is for a token store alone: static rows do not tell where words begin",
+            hint="leave out --static, or --words",
+        )
     kind = choose_sequence_kind(config.sequences, objectives)
     tokenizer = load_tokenizer(config.vocab)
     tokenizer.check_casing()
+    check_words(config.words, tokenizer)
     files = corpus.find_files(config.corpus)
     with new_directory(config.output, overwrite=config.overwrite) as directory:
         stores = directory / "stores" if config.static else directory
@@ -115,6 +127,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
                 documents,
                 tokenizer,
                 sentences=config.sentences,
+                words=config.words,
                 held_out=config.held_out,
                 workers=config.worker_processes,
                 progress=bar,
@@ -133,6 +146,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
             "counts": counts.splits,
             "dropped": selection.dropped(),
             "corpus": corpus.fingerprint(files),
+            "words": config.words,
             "seq_length": (config.seq_length or DEFAULT_SEQ_LENGTH) if config.static else None,
             "sequences": kind if config.static else None,
         }
@@ -153,6 +167,8 @@ def build_masks(config: MaskBuild) -> MaskReport:
         dropped=selection.dropped(),
         sentences=train["sentences"],
         tokens=train["tokens"],
+        words=train.get("words"),
+        ideographs_per_word=counts.ideographs_per_word or None,
         rows=rows,
         tokens_used=used,
         unknown_rate=counts.unknown_rate,
@@ -176,6 +192,9 @@ def _tell_counts(counts: StoreCounts, held_out_share: float) -> None:
     if not held_out:
         why = "as asked" if not held_out_share else f"below {SMALLEST_CORPUS} documents, or all of one text"
         notice(f"no document is held out ({why}), so there will be no evaluation")
+    if counts.ideographs_per_word > _LONG_WORD:
+        length = f"{counts.ideographs_per_word:.1f} ideographs"
+        notice(f"a word of Chinese has {length} on average: are there spaces between the words of this corpus?")
     if counts.unknown_rate > 0.01:
         notice(f"{counts.unknown_rate:.1%} of the pieces are [UNK]: does the vocabulary fit this text?")
 

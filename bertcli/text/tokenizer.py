@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from bertcli.core import atomic, fingerprints
 from bertcli.core.hub import local_directory
 from bertcli.errors import ModelError, VocabularyError
 from bertcli.text import vocabulary_files
+from bertcli.text.ideographs import are_side_by_side, is_all_ideographs
 from bertcli.text.long_texts import LONGEST_TEXT, cut_long
 from bertcli.text.normalization import Normalization, WordRules, normalization_of
 from bertcli.text.pieces import (
@@ -133,13 +135,26 @@ class Tokenizer:
         """The same in one array: the quickest way for many texts."""
         if self._words is None:
             return EncodedTexts.of([np.array(ids, dtype=np.int32) for ids in self._encode_plainly(texts)])
-        calls = []
-        for some in _calls(texts):
-            if len(some[0]) > LONGEST_TEXT:
-                calls.append(self._encode_long(some[0], self._words))
-            else:
-                calls.append(self._words.encode(some))
-        return EncodedTexts.joined(calls)
+        return self._encode_by_word(texts, self._words)
+
+    def encode_with_word_starts(self, texts: Sequence[str]) -> EncodedTexts:
+        """The same with ``word_starts``, where a word is what BERT cuts out, or ideographs that stand side by side.
+
+        Only where text is cut as by BERT.
+        """
+        assert self.cuts_as_bert
+        return self._encode_by_word(texts, self._words_with_starts)
+
+    @cached_property
+    def _words_with_starts(self) -> WordCache:
+        return WordCache(self.word_rules, self._cut_word, word_starts=True)
+
+    def _encode_by_word(self, texts: Sequence[str], words: WordCache) -> EncodedTexts:
+        calls = [
+            self._encode_long(some[0], words) if len(some[0]) > LONGEST_TEXT else words.encode(some)
+            for some in _calls(texts)
+        ]
+        return EncodedTexts.joined(calls) if calls else words.encode([])
 
     def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Piece ids of one text, and where in it each piece begins and ends, in characters."""
@@ -147,8 +162,16 @@ class Tokenizer:
         return encoding.ids, encoding.offsets
 
     def _encode_long(self, text: str, words: WordCache) -> EncodedTexts:
-        parts = cut_long(text, at_ideographs=self.casing["tokenize_chinese_chars"])
-        return EncodedTexts.of([np.concatenate([words.encode([part]).ids for part in parts])])
+        encoded: list[EncodedTexts] = []
+        before = ""
+        for part in cut_long(text, at_ideographs=self.casing["tokenize_chinese_chars"]):
+            encoded.append(words.encode([part]))
+            starts = encoded[-1].word_starts
+            if starts is not None and are_side_by_side(before, part):
+                starts[0] = False
+            before = part
+        whole = EncodedTexts.joined(encoded)
+        return replace(whole, ends=whole.ends[-1:])
 
     def _cut_word(self, word: str) -> list[int]:
         return [token.id for token in self._model.tokenize(word)]
@@ -189,6 +212,12 @@ class Tokenizer:
         if self.is_wordpiece:
             texts = (text.removeprefix(CONTINUATION) for text in texts)
         return np.fromiter(map(len, texts), dtype=np.int64, count=self.vocabulary.size)
+
+    @cached_property
+    def ideographs(self) -> NDArray[np.int64]:
+        """Ideographs of each piece that has nothing else, (vocab,); 0 for all others."""
+        texts = (piece.removesuffix(WORD_END).removeprefix(CONTINUATION) for piece in self._pieces)
+        return np.array([len(text) if is_all_ideographs(text) else 0 for text in texts], dtype=np.int64)
 
     def word_starts(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
         """(seq,) whether each piece of a text begins a word."""

@@ -34,6 +34,8 @@ class EncodedTexts:
 
     ids: NDArray[np.int32]
     ends: NDArray[np.int64]
+    word_starts: NDArray[np.bool_] | None = None
+    """(pieces,) whether each begins a word of the language, where that was asked."""
 
     def split(self) -> list[NDArray[np.int32]]:
         """The ids of each text; views, not copies."""
@@ -53,16 +55,22 @@ class EncodedTexts:
         before = np.cumsum([0, *(len(part.ids) for part in parts)])
         ends = [part.ends + start for part, start in zip(parts, before, strict=False)]
         ids = [part.ids for part in parts]
-        return cls(np.concatenate(ids or [np.zeros(0, np.int32)]), np.concatenate(ends or [np.zeros(0, np.int64)]))
+        starts = [part.word_starts for part in parts if part.word_starts is not None]
+        return cls(
+            np.concatenate(ids or [np.zeros(0, np.int32)]),
+            np.concatenate(ends or [np.zeros(0, np.int64)]),
+            np.concatenate(starts) if starts else None,
+        )
 
 
 class WordCache:
     """Parts between spaces that were met, and their piece ids in one array."""
 
-    def __init__(self, rules: WordRules, cut: Cut) -> None:
-        """``cut`` gives the piece ids of a word."""
+    def __init__(self, rules: WordRules, cut: Cut, *, word_starts: bool = False) -> None:
+        """``cut`` gives the piece ids of a word; ``word_starts`` also keeps which pieces begin a word."""
         self._splitter = WordSplitter(rules)
         self._cut = cut
+        self._keeps_word_starts = word_starts
         # A normal form may join a small letter with what follows where it would not join the capital.
         self._ignores_case = rules.lowercase and rules.normalization == "none"
         self._clear()
@@ -70,7 +78,8 @@ class WordCache:
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Piece ids of each text."""
         if not texts:
-            return EncodedTexts.of([])
+            nothing = np.zeros(0, np.bool_) if self._keeps_word_starts else None
+            return EncodedTexts(np.zeros(0, np.int32), np.zeros(0, np.int64), nothing)
         if len(self._numbers) > _MOST_PARTS or self._characters > _MOST_CHARACTERS or len(self._pieces) > _MOST_PIECES:
             self._clear()
         # Arrow splits and tells distinct parts some times faster than Python.
@@ -83,7 +92,8 @@ class WordCache:
         ends = np.cumsum(lengths)
         places = np.arange(ends[-1]) + np.repeat(starts - (ends - lengths), lengths)
         ids = np.frombuffer(self._pieces, np.int32)[places]
-        return EncodedTexts(ids, ends[parts.offsets.to_numpy()[1:] - 1])
+        word_starts = np.frombuffer(self._word_starts, np.bool_)[places] if self._keeps_word_starts else None
+        return EncodedTexts(ids, ends[parts.offsets.to_numpy()[1:] - 1], word_starts)
 
     def _as_array(self, texts: Sequence[str]) -> pa.Array:
         plain = pa.array(texts, pa.large_string())
@@ -109,7 +119,17 @@ class WordCache:
             self._starts.append(before)
             self._lengths.append(len(pieces) - before)
             before = len(pieces)
+        if self._keeps_word_starts:
+            for at in new.tolist():
+                self._mark_words(parts[at])
         return numbers
+
+    def _mark_words(self, part: str) -> None:
+        """Which of a part's pieces begin a word: the first of each that BERT cuts, but for joined ideographs."""
+        for word, begins in self._splitter.split_with_starts(part):
+            marks = bytearray(len(self._words[word]))
+            marks[:1] = [begins] * len(marks[:1])
+            self._word_starts += marks
 
     def _ids_of(self, word: str) -> Sequence[int]:
         ids = self._words[word] = array("i", self._cut(word))
@@ -120,5 +140,6 @@ class WordCache:
         self._characters = 0
         self._words: dict[str, Sequence[int]] = {}
         self._pieces = array("i", [0])  # never empty, so that it can be viewed
+        self._word_starts = bytearray(1)
         self._starts = array("q")
         self._lengths = array("q")

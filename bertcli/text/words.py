@@ -23,6 +23,7 @@ from tokenizers import pre_tokenizers
 
 from bertcli.core.blocks import in_blocks
 from bertcli.core.workers import map_in_order
+from bertcli.text import ideographs
 from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import LONGEST_WORD
 
@@ -151,6 +152,7 @@ class WordSplitter:
 
     def __init__(self, rules: WordRules) -> None:
         self._lowercase = rules.lowercase
+        self._cuts_ideographs = rules.tokenize_chinese_chars
         self._normalizer = rules.normalizer()
         self._splitter = pre_tokenizers.BertPreTokenizer()
         self._known: dict[str, tuple[str, ...]] = {}
@@ -171,3 +173,11 @@ class WordSplitter:
         if part.isascii() and part.isprintable():
             return _ASCII_WORD.findall(part.lower() if self._lowercase else part)
         return [word for word, _ in self._splitter.pre_tokenize_str(self._normalizer.normalize_str(part))]
+
+    def split_with_starts(self, part: str) -> list[tuple[str, bool]]:
+        """The same, and whether each begins a word of the language: all but ideographs that directly follow another."""
+        if part.isascii():
+            return [(word, True) for word in self.split(part)]
+        cleaned = self._normalizer.normalize_str(part)
+        inside = ideographs.followers(cleaned) if self._cuts_ideographs else ()
+        return [(word, begin not in inside) for word, (begin, _) in self._splitter.pre_tokenize_str(cleaned)]

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from bertcli.data import token_store
 from bertcli.data.token_store import EncodedDocuments, TokenStore, TokenStoreWriter
+from bertcli.errors import DataError
 from bertcli.text.word_cache import EncodedTexts
 
 
@@ -52,3 +53,55 @@ def test_ids_take_two_bytes_where_the_vocabulary_allows(tmp_path, size, dtype):
     ids = TokenStore(tmp_path / "train").read(0, 1)
     assert ids.dtype == dtype
     assert ids[0] == size - 1
+
+
+FLAGGED = st.lists(st.lists(st.lists(st.tuples(st.integers(5, 99), st.booleans()), max_size=8), max_size=5), max_size=9)
+
+
+def with_word_starts(sentences):
+    ids = EncodedTexts.of([np.array([number for number, _ in sentence], dtype=np.int32) for sentence in sentences])
+    starts = np.array([starts for sentence in sentences for _, starts in sentence], dtype=np.bool_)
+    return EncodedDocuments.of(EncodedTexts(ids.ids, ids.ends, starts), np.array([len(sentences)]))
+
+
+@given(FLAGGED, st.integers(1, 12))
+@settings(max_examples=30, deadline=None)
+def test_where_words_begin_is_read_as_it_was_written(tmp_path_factory, documents, tokens_per_batch):
+    directory = tmp_path_factory.mktemp("store") / "train"
+    with TokenStoreWriter(directory, 100, word_starts=True) as writer, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(token_store, "_TOKENS_PER_RECORD_BATCH", tokens_per_batch)
+        for document in documents:
+            writer.add(with_word_starts(document))
+    flat = [[starts for sentence in document for _, starts in sentence] for document in documents]
+    expected = [starts for starts in flat if starts]
+    store = TokenStore(directory)
+    assert store.has_word_starts
+    assert writer.counts()["words"] == sum(map(sum, expected))
+    for number, starts in enumerate(expected):
+        begin, end = store.document_starts[number : number + 2]
+        assert store.word_starts(begin, end).tolist() == starts
+        assert store.word_starts(begin, begin + 1).tolist() == starts[:1]
+        assert store.word_starts(end - 1, end).tolist() == starts[-1:]
+    assert [len(store.read(*store.document_starts[n : n + 2])) for n in range(store.documents)] == list(
+        map(len, expected)
+    )
+
+
+def test_flags_go_with_the_documents_that_are_chosen():
+    encoded = EncodedTexts(
+        np.array([5, 6, 7, 8], np.int32), np.array([1, 2, 4]), np.array([True, True, False, True], np.bool_)
+    )
+    documents = EncodedDocuments.of(encoded, np.array([2, 1]))
+    chosen = documents.where(np.array([False, True]))
+    assert (chosen.ids.tolist(), chosen.word_starts.tolist()) == ([7, 8], [False, True])
+
+
+def test_a_store_without_them_says_how_to_get_them(tmp_path):
+    with TokenStoreWriter(tmp_path / "train", 100) as writer:
+        writer.add(one_document([[5, 6]]))
+    assert writer.counts() == {"documents": 1, "sentences": 1, "tokens": 2}
+    store = TokenStore(tmp_path / "train")
+    assert not store.has_word_starts
+    with pytest.raises(DataError, match="these data do not tell where words begin") as error:
+        store.word_starts(0, 2)
+    assert error.value.hint == "build them again with `bertcli mask build CORPUS --words spaces` (or jieba)"

@@ -40,6 +40,10 @@ def build(config: MaskBuild, as_json: bool) -> None:
         "sentences": f"{report.sentences:,}",
         "tokens": f"{report.tokens:,} ({report.unknown_rate:.2%} unknown)",
     }
+    if report.words is not None:
+        facts["words"] = f"{report.words:,}"
+        if report.ideographs_per_word is not None:
+            facts["words"] += f", {report.ideographs_per_word:.2f} ideographs in a word of Chinese"
     if report.rows is not None and report.tokens_used is not None:
         facts["rows"] = f"{report.rows:,} finished, using {report.tokens_used:.1%} of the tokens"
     facts["on disk"] = f"{report.bytes_on_disk / 1e6:,.1f} MB"
