@@ -150,7 +150,11 @@ class Tokenizer:
         return encoding.ids, encoding.offsets
 
     def _encode_long(self, text: str, words: WordCache) -> EncodedTexts:
-        parts = cut_long(text, at_ideographs=self.casing["tokenize_chinese_chars"])
+        parts = cut_long(
+            text,
+            at_ideographs=self.casing["tokenize_chinese_chars"],
+            longest_word=self._parts["model"]["max_input_chars_per_word"] if self.is_wordpiece else None,
+        )
         return EncodedTexts.of([np.concatenate([words.encode([part]).ids for part in parts])])
 
     def _cut_word(self, word: str) -> list[int]:
