@@ -151,9 +151,10 @@ def compare_vocabularies(config: VocabCompare) -> VocabularyComparison:
         some = f"{len(characters)} documents give rough intervals" if many else "one document gives no intervals"
         notice(f"{some}: they tell how much documents differ")
     estimates = _estimates(characters, sums, config)
+    shown = config.dump()
     return VocabularyComparison(
-        on=list(config.on),
-        train=list(config.train),
+        on=shown["on"],
+        train=shown["train"],
         documents=len(characters),
         characters=int(characters.sum()),
         distinct_characters=distinct,
