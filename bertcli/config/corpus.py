@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_serializer
+from pydantic import Field, PlainSerializer
 
 from bertcli.core.settings import Argument, Flag, Settings
 from bertcli.core.urls import is_url, without_credentials
+
+
+def _shown(sources: tuple[str, ...]) -> list[str]:
+    return [without_credentials(where) if is_url(where) else where for where in sources]
+
+
+Sources = Annotated[tuple[str, ...], PlainSerializer(_shown, when_used="json")]
+"""Paths and addresses of text; ``dump()`` gives them as they may be shown, without credentials."""
 
 
 class Reading(Settings):
@@ -38,12 +46,8 @@ class Reading(Settings):
 class Corpus(Reading):
     """Where the text is, and what a document is in it."""
 
-    corpus: Annotated[tuple[str, ...], Field(min_length=1), Argument("CORPUS...")]
+    corpus: Annotated[Sources, Field(min_length=1), Argument("CORPUS...")]
     """Text files, tables (jsonl, csv, tsv, parquet), folders or patterns, by path or by address (s3://, gs://, hf://,
     https://, …); .gz, .zst and .xz are read as they are."""
     group_column: Annotated[str | None, Flag("--group-column")] = None
     """Tables: column whose values are held out as a whole, such as the author."""
-
-    @field_serializer("corpus", when_used="json")
-    def _without_credentials(self, corpus: tuple[str, ...]) -> list[str]:
-        return [without_credentials(where) if is_url(where) else where for where in corpus]

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from bertcli.core.component_folder import did_you_mean
 from bertcli.core.settings import ChoiceOf, ComponentChoice, Flag, Settings, names_to_mapping
+from bertcli.core.urls import without_credentials
 from bertcli.core.yaml_files import KeyPath, parse_scalar, read_yaml
 from bertcli.errors import ConfigError
 
@@ -159,7 +160,7 @@ def _fault(
             text = f"{subject}{text}" if dotted else text
         case _:
             text = f"{subject}{details['msg'][:1].lower()}{details['msg'][1:]}, got {details['input']!r}"
-    return (f"{where}: {text}" if where else text), hint
+    return without_credentials(f"{where}: {text}" if where else text), hint
 
 
 def _key_of_flag(model: type[BaseModel], word: str, prefix: str = "") -> str | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from bertcli.config.corpus import Reading
+from bertcli.config.corpus import Reading, Sources
 from bertcli.config.counting import Counting
 from bertcli.core.settings import Argument, Flag
 
@@ -16,9 +16,9 @@ class VocabCompare(Reading, Counting):
 
     vocabularies: Annotated[tuple[str, ...], Argument("VOCAB...")]
     """Two or more: directories, vocab.txt files or Hub ids. All are compared with the first."""
-    on: Annotated[tuple[str, ...], Flag("--on")] = ()
+    on: Annotated[Sources, Flag("--on")] = ()
     """Text to compare on: a file, table, folder or pattern; may be given several times."""
-    train: Annotated[tuple[str, ...], Flag("--train")] = ()
+    train: Annotated[Sources, Flag("--train")] = ()
     """Text that gives the counts of the pieces, likewise (default: each half of --on has the counts of the other)."""
     resamples: Annotated[int, Field(ge=100), Flag("--resamples")] = 1000
     """Resamples of the documents for the 95 % intervals."""

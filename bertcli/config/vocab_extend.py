@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from bertcli.config.corpus import Corpus
+from bertcli.config.corpus import Corpus, Sources
 from bertcli.config.counting import Counting
 from bertcli.core.settings import Argument, Flag
 
@@ -19,7 +19,7 @@ class VocabExtend(Corpus, Counting):
 
     base: Annotated[str, Argument("BASE")]
     """WordPiece vocabulary to extend: a directory, a model, a vocab.txt or a Hub id."""
-    corpus: Annotated[tuple[str, ...], Flag("--on")] = ()
+    corpus: Annotated[Sources, Flag("--on")] = ()
     """Text whose words are added: files, folders or patterns, as for `vocab build`; may be given several times."""
     add: Annotated[int, Field(ge=1), Flag("--add")] = 1000
     """Words to add; fewer where the text does not have so many that save pieces."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from bertcli.core.urls import without_credentials
 from bertcli.errors import ModelError
 
 OUTPUT_ROOT = "bertcli-out"
@@ -25,7 +26,7 @@ def local_directory(where: str, *, patterns: tuple[str, ...], hint: str) -> Path
     # The first folder of a path of one's own exists more often than not; a Hub id's owner hardly ever does.
     is_path = path.exists() or (path.parent.is_dir() and path.parent != Path()) or path.parts[:1] == (OUTPUT_ROOT,)
     if is_path or match is None or where.startswith((".", "/", "~")) or where.count("/") > 1:
-        raise ModelError("no such directory", path=where, hint=hint)
+        raise ModelError("no such directory", path=without_credentials(where), hint=hint)
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
@@ -36,4 +37,4 @@ def local_directory(where: str, *, patterns: tuple[str, ...], hint: str) -> Path
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, ValueError, OSError) as error:
         known = isinstance(error, HfHubHTTPError | ValueError) and not isinstance(error, LocalEntryNotFoundError)
         hub = "the Hub has no repository of that name" if known else "the Hub cannot be reached"
-        raise ModelError(f"no such directory, and {hub}", path=where, hint=hint) from error
+        raise ModelError(f"no such directory, and {hub}", path=without_credentials(where), hint=hint) from error

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_USER = re.compile(r"(?<!\bhf)://[^/]*@")  # in a Hub address an @ stands before a revision
+_NOT_A_USER = "".join(rf"(?<!\b{scheme})" for scheme in ("hf", "abfs", "abfss", "wasb", "wasbs"))
+_USER = re.compile(rf"(?:{_NOT_A_USER}://[^/]*|://[^/@]*:[^/]*)@")
+"""An @ stands before a revision in a Hub address, and after a container in one of Azure: no user but with a colon."""
 _QUERY = re.compile(r"""(https?://[^?\s'"]*(?=\?)|\w://[^?\s'"]*(?=\?[^\s'"]*=))\?[^\s'"]*""")
 
 

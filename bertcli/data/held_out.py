@@ -16,20 +16,22 @@ SMALLEST_CORPUS = 10
 def split_documents(documents: Iterable[tuple[str, Item]], share: float) -> Iterator[tuple[bool, Item]]:
     """Decide for each (text or group, item) whether it is held out; yields ``(held_out, item)``.
 
-    In constant memory: the order is kept but for the documents of the smallest hash, which wait until it is known
-    whether anything else is held out.
+    Until a document is held out, those of the text or group with the smallest hash so far wait in memory, for at the
+    end they may be the only ones. Apart from them the order is kept.
     """
     bound = int(share * 2**64)
     waiting: list[Item] = []
     smallest: int | None = None
     seen = 0
-    any_held_out = False
+    is_settled = share == 0
     for text, item in documents:
         seen += 1
         key = document_hash(text)
-        if key < bound:
-            any_held_out = True
-            yield True, item
+        if is_settled or key < bound:
+            is_settled = True
+            yield from ((False, former) for former in waiting)
+            waiting = []
+            yield key < bound, item
         elif smallest is None or key < smallest:
             yield from ((False, former) for former in waiting)
             smallest, waiting = key, [item]
@@ -37,5 +39,5 @@ def split_documents(documents: Iterable[tuple[str, Item]], share: float) -> Iter
             waiting.append(item)
         else:
             yield False, item
-    fallback = share > 0 and not any_held_out and seen >= SMALLEST_CORPUS and len(waiting) < seen
+    fallback = not is_settled and seen >= SMALLEST_CORPUS and len(waiting) < seen
     yield from ((fallback, item) for item in waiting)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,8 @@ class _Text:
 
     def words(self, rules: WordRules, *, bar: Progress, half: int | None = None) -> WordCounts:
         """How often each word occurs, in all documents or in those of a half."""
-        lines = (part for line in self._lines(bar, half) for part in cut_long(line))
+        cut = partial(cut_long, at_ideographs=rules.tokenize_chinese_chars, longest_word=None)
+        lines = chain.from_iterable(map(cut, self._lines(bar, half)))
         budget = self.budget
         counted = count_words(lines, rules, longest=None, workers=budget.workers, most_words=budget.counted_words)
         return counted.counts
@@ -149,9 +151,10 @@ def compare_vocabularies(config: VocabCompare) -> VocabularyComparison:
         some = f"{len(characters)} documents give rough intervals" if many else "one document gives no intervals"
         notice(f"{some}: they tell how much documents differ")
     estimates = _estimates(characters, sums, config)
+    shown = config.dump()
     return VocabularyComparison(
-        on=list(config.on),
-        train=list(config.train),
+        on=shown["on"],
+        train=shown["train"],
         documents=len(characters),
         characters=int(characters.sum()),
         distinct_characters=distinct,

@@ -162,9 +162,14 @@ class Tokenizer:
         return encoding.ids, encoding.offsets
 
     def _encode_long(self, text: str, words: WordCache) -> EncodedTexts:
+        parts = cut_long(
+            text,
+            at_ideographs=self.casing["tokenize_chinese_chars"],
+            longest_word=self._parts["model"]["max_input_chars_per_word"] if self.is_wordpiece else None,
+        )
         encoded: list[EncodedTexts] = []
         before = ""
-        for part in cut_long(text, at_ideographs=self.casing["tokenize_chinese_chars"]):
+        for part in parts:
             encoded.append(words.encode([part]))
             starts = encoded[-1].word_starts
             if starts is not None and are_side_by_side(before, part):

@@ -118,7 +118,7 @@ def test_a_corpus_of_nothing_else_is_refused(build: Build):
     assert [outcome.code for outcome in said.values()] == [2, 2]
     assert said["vocab"].err.splitlines()[-2:] == [
         "error: a.txt: the corpus holds no words",
-        "hint: all of its characters are control characters",
+        "hint: all of its characters are control characters, or its words have over 100 characters",
     ]
     assert "error: no document of the corpus has any text" in said["mask"].err
 

@@ -353,3 +353,20 @@ def test_the_help_ends_with_a_line_that_runs(bertcli):
     shown = bertcli(*example.split()[2:])
     assert shown.code == 0
     assert " other/vocab" in shown.out  # the last parts of the names are the same, so all of them is shown
+
+
+def test_long_lines_are_not_cut_at_ideographs_that_are_joined(bertcli, monkeypatch):
+    from bertcli.text import long_texts
+
+    for name in ("one", "two"):
+        write(name, [*SPECIALS, "天", "地", "##天", "##地", "天地"])
+        Path(name, "tokenizer_config.json").write_text(json.dumps({"tokenize_chinese_chars": False}))
+    Path("on.txt").write_text("天地天地 天地 地天地\n")
+    command = ("vocab", "compare", "one", "two", "--on", "on.txt", "--train", "on.txt", "--json")
+    whole = bertcli(*command).json()
+    monkeypatch.setitem(long_texts.cut_long.__kwdefaults__, "longest", 1)
+    cut = bertcli(*command).json()
+    assert [vocabulary["figures"] for vocabulary in cut["vocabularies"]] == [
+        vocabulary["figures"] for vocabulary in whole["vocabularies"]
+    ]
+    assert cut["vocabularies"][0]["bands"] == whole["vocabularies"][0]["bands"]

@@ -51,3 +51,24 @@ def test_copies_of_the_document_with_the_smallest_hash_stay_together():
 def test_nothing_is_held_out_where_nothing_shall_be():
     held_out, _ = split([f"document {n}" for n in range(100)], 0.0)
     assert held_out == []
+
+
+def test_no_document_waits_once_one_is_held_out():
+    groups = sorted((f"group {n}" for n in range(100)), key=document_hash)
+    held_out, others = groups[0], groups[1:]
+    share = (document_hash(held_out) + document_hash(others[0])) / 2 / 2**64
+    texts = [others[0], others[1], others[0], held_out, *[others[0]] * 5]
+    read = []
+    decided = split_documents(((text, read.append(text) or len(read)) for text in texts), share)
+    waits = [(len(read) - number, number, held) for held, number in decided]
+    assert [(number, held) for _, number, held in waits] == [
+        *[(2, False), (1, False), (3, False), (4, True)],
+        *[(number, False) for number in range(5, 10)],
+    ]
+    assert [wait for wait, *_ in waits[3:]] == [0] * 6
+
+
+def test_no_document_waits_where_none_shall_be_held_out():
+    read = []
+    decided = split_documents((("same", read.append(n) or n) for n in range(5)), 0.0)
+    assert [(number, len(read)) for _, number in decided] == [(n, n + 1) for n in range(5)]

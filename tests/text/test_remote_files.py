@@ -302,6 +302,11 @@ def test_an_unknown_kind_of_address_is_said():
         ("s3://box/part-?.txt", "s3://box/part-?.txt"),
         ("hf://datasets/me/data@main/a.txt", "hf://datasets/me/data@main/a.txt"),
         ("hf://gpt2@main/vocab.txt", "hf://gpt2@main/vocab.txt"),
+        ("abfs://data@account.dfs.core.windows.net/c.txt", "abfs://data@account.dfs.core.windows.net/c.txt"),
+        ("abfss://data@account.host/c.txt?sig=abc", "abfss://data@account.host/c.txt?…"),
+        ("wasb://data@account.host/c.txt", "wasb://data@account.host/c.txt"),
+        ("wasbs://data@account.host/c.txt", "wasbs://data@account.host/c.txt"),
+        ("abfs://me:pa@ss@account.host/c.txt", "abfs://account.host/c.txt"),
         ("simplecache::https://me:pass@host/a.txt", "simplecache::https://host/a.txt"),
         ("403, url='https://me:pass@host/a.txt?sig=abc' it says", "403, url='https://host/a.txt?…' it says"),
     ],
@@ -374,6 +379,76 @@ def test_the_commands_take_addresses_and_write_no_credentials(
     assert run(["mask", "build", f"{base}/gone.txt", "-o", "new"]) == 2
     assert capsys.readouterr().err == f"error: {base}/gone.txt: no such file\n"
     assert not Path("new").exists()
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        (["vocab", "build", "ADDRESS", "-o", "new"], "new"),
+        (["vocab", "extend", "base", "--on", "ADDRESS", "-o", "new"], "new"),
+        (["vocab", "compare", "base", "base", "--on", "ADDRESS"], None),
+        (["vocab", "compare", "base", "base", "--on", "ADDRESS", "--train", "ADDRESS"], None),
+        (["mask", "build", "ADDRESS", "--vocab", "base", "-o", "new"], "new"),
+    ],
+)
+def test_no_command_shows_user_password_or_query(
+    command: list[str],
+    output: str | None,
+    as_json: list[str],
+    served: tuple[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    from bertcli.cli.app import run
+
+    monkeypatch.chdir(tmp_path)
+    base, folder = served
+    (folder / "trees.txt").write_text("\n\n".join(f"Tree {number} is here. It is tall." for number in range(20)))
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    Path("base").mkdir()
+    Path("base", "vocab.txt").write_text("\n".join([*specials, *"abcdefhilrst", *(f"##{x}" for x in "aehilrst")]))
+    asked = f"{base.replace('//', '//someone:secret@')}/NAME?signature=sigsig"
+    for name, code in (("trees.txt", 0), ("gone.txt", 2)):
+        address = asked.replace("NAME", name)
+        words = [address if word == "ADDRESS" else word for word in command]
+        assert run([*words, *as_json, "--overwrite"] if output else [*words, *as_json]) == code
+        captured = capsys.readouterr()
+        written = "".join(file.read_text() for file in tmp_path.rglob("*.json"))
+        for secret in ("someone", "secret", "sigsig"):
+            assert secret not in captured.out + captured.err + written
+        if code == 0 and output:
+            assert json.loads(Path(output, "manifest.json").read_text())["config"]["corpus"] == [f"{base}/{name}?…"]
+        if code == 0 and as_json and not output:
+            assert json.loads(captured.out)["on"] == [f"{base}/{name}?…"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["vocab", "build", "a.txt", "--set", "corpus=https://someone:secret@host/a.txt?signature=sigsig"],
+        ["vocab", "extend", "https://someone:secret@host/vocab?signature=sigsig", "--on", "a.txt"],
+        ["vocab", "compare", "b", "https://someone:secret@host/v?signature=sigsig", "--on", "a.txt"],
+        ["vocab", "compare", "b", "c", "--set", "on=https://someone:secret@host/a.txt?signature=sigsig"],
+        ["mask", "build", "a.txt", "--vocab", "https://someone:secret@host/vocab?signature=sigsig"],
+    ],
+)
+def test_an_address_that_stands_in_a_wrong_place_is_told_without_credentials(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    from bertcli.cli.app import run
+
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text("a\n")
+    for name in "bc":
+        Path(name).mkdir()
+        Path(name, "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n")
+    assert run(command) == 2
+    captured = capsys.readouterr()
+    assert "://host/" in captured.err
+    for secret in ("someone", "secret", "sigsig"):
+        assert secret not in captured.out + captured.err
 
 
 def test_only_an_address_loads_the_libraries_that_read_it():

@@ -98,7 +98,7 @@ def extend(config: VocabExtend, as_json: bool) -> None:
         rows = [(new.word, " ".join(new.base_pieces), f"{new.count:,}", f"{new.saved:,}") for new in report.most_saving]
         title = "the most saving words, each with all words that begin with it"
         console.show_table(title, ("word", "before", "occurrences", "pieces saved"), rows)
-    build = ["bertcli", "mask", "build", *config.corpus, *_reading_flags(config), "--vocab", report.directory]
+    build = ["bertcli", "mask", "build", *config.dump()["corpus"], *_reading_flags(config), "--vocab", report.directory]
     notice(f"next: {shlex.join(build)}")
     if report.model is not None:
         notice(f"then: {shlex.join(['bertcli', 'pretrain', '--mlm', '--init', report.model])}")
