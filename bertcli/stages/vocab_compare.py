@@ -18,7 +18,7 @@ from bertcli.core.bootstrap import percentile_interval, resampled_sums
 from bertcli.core.messages import Progress, notice, notices_once, progress
 from bertcli.errors import InputFileError, VocabularyError
 from bertcli.text import corpus
-from bertcli.text.corpus_words import Budget
+from bertcli.text.corpus_words import Budget, tell_dropped
 from bertcli.text.document_hash import document_hash
 from bertcli.text.finding import file_format
 from bertcli.text.long_texts import cut_long
@@ -29,7 +29,7 @@ from bertcli.text.remote_files import CorpusFile
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
 from bertcli.text.vocabulary_fit import Sums, count_pieces, figures, segment, unigram_costs, word_sums, word_times
 from bertcli.text.word_groups import Band, ScriptFit, fit_by_frequency, fit_by_script
-from bertcli.text.words import WordCounts, WordSplitter, count_words
+from bertcli.text.words import CountedWords, WordCounts, WordSplitter, count_words
 
 _CHARACTERS_PER_BLOCK = 1_000_000
 _FEW_DOCUMENTS = 30
@@ -61,6 +61,10 @@ class ComparedVocabulary:
     differences: dict[str, Estimate] | None
     bands: list[Band]
     scripts: list[ScriptFit]
+    dropped_words: int
+    """Occurrences of words, in all text that was counted for this vocabulary, that were dropped to save memory."""
+    count_error: int
+    """No word occurs more often than its count and this."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ class _Contestant:
     costs: list[FloatArray]
     bands: list[Band]
     scripts: list[ScriptFit]
+    dropped_words: int = 0
+    count_error: int = 0
 
     @property
     def rules(self) -> WordRules:
@@ -113,12 +119,11 @@ class _Text:
         for document in corpus.read_documents(self.files, **self.reading, selection=selection):
             yield document.text
 
-    def words(self, rules: WordRules, *, bar: Progress, half: int | None = None) -> WordCounts:
+    def words(self, rules: WordRules, *, bar: Progress, half: int | None = None) -> CountedWords:
         """How often each word occurs, in all documents or in those of a half."""
         lines = (part for line in self._lines(bar, half) for part in cut_long(line))
         budget = self.budget
-        counted = count_words(lines, rules, longest=None, workers=budget.workers, most_words=budget.counted_words)
-        return counted.counts
+        return count_words(lines, rules, longest=None, workers=budget.workers, most_words=budget.counted_words)
 
     def _lines(self, bar: Progress, half: int | None) -> Iterator[str]:
         characters = 0
@@ -139,8 +144,7 @@ def compare_vocabularies(config: VocabCompare) -> VocabularyComparison:
         scored, training = _texts(config)
         for rules in dict.fromkeys(contestant.rules for contestant in contestants):
             alike = [contestant for contestant in contestants if contestant.rules == rules]
-            with progress("counting words", None, "characters") as bar:
-                _count(alike, scored, training, rules, bar=bar)
+            _count(alike, scored, training, rules, config)
         distinct = sum(not character.isspace() for character in scored.seen)
         with progress("comparing", None, "characters") as bar:
             characters, sums = _score(contestants, scored, distinct, bar=bar)
@@ -169,6 +173,8 @@ def compare_vocabularies(config: VocabCompare) -> VocabularyComparison:
                 differences=differences,
                 bands=contestant.bands,
                 scripts=contestant.scripts,
+                dropped_words=contestant.dropped_words,
+                count_error=contestant.count_error,
             )
             for contestant, (own, differences) in zip(contestants, estimates, strict=True)
         ],
@@ -226,19 +232,23 @@ def _half(text: str) -> int:
 
 
 def _count(
-    alike: Sequence[_Contestant], scored: _Text, training: _Text | None, rules: WordRules, *, bar: Progress
+    alike: Sequence[_Contestant], scored: _Text, training: _Text | None, rules: WordRules, config: VocabCompare
 ) -> None:
     """Fill in what word counts tell: the costs of pieces, bands and scripts. ``alike`` take the same words."""
-    if training is not None:
-        words = scored.words(rules, bar=bar)
-        sources = [training.words(rules, bar=bar)]
-    else:
-        halves = [scored.words(rules, bar=bar, half=half) for half in (0, 1)]
-        words = halves[0] + halves[1]
-        sources = halves[::-1]  # each half has the counts of the other
+    with progress("counting words", None, "characters") as bar:
+        if training is not None:
+            counted = [scored.words(rules, bar=bar), training.words(rules, bar=bar)]
+        else:
+            counted = [scored.words(rules, bar=bar, half=half) for half in (0, 1)]
+    first, second = (each.counts for each in counted)
+    words = first if training is not None else first + second
+    sources = [second] if training is not None else [second, first]  # each half has the counts of the other
     _check_words(words, sources, scored, training)
+    tell_dropped(config, *counted)
     times = word_times(words)
     for contestant in alike:
+        contestant.dropped_words = sum(each.dropped for each in counted)
+        contestant.count_error = sum(each.error for each in counted)
         tokenizer = contestant.tokenizer
         cut = segment(tokenizer, list(words))
         contestant.bands = fit_by_frequency(cut, times)

@@ -71,13 +71,20 @@ def count_corpus(files: Sequence[CorpusFile], reading: Corpus, counting: Countin
         )
     characters = sum(map(len, words.counts)) / len(words.counts)
     words.keep(int(budget.learned_bytes / (_COUNTED_WORD_BYTES + _LEARNED_CHARACTER_BYTES * characters)))
-    if words.dropped:
-        share = words.dropped / (words.dropped + words.counts.total())
+    tell_dropped(counting, words)
+    return CorpusWords(words, counts.documents, counts.characters, selection.dropped())
+
+
+def tell_dropped(counting: Counting, *texts: CountedWords) -> None:
+    """A notice where words of texts, whose counts may be added, were dropped to save memory."""
+    dropped = sum(words.dropped for words in texts)
+    if dropped:
+        share = dropped / (dropped + sum(words.counts.total() for words in texts))
+        error = sum(words.error for words in texts)
         notice(
             f"{share:.2%} of all words were dropped as too rare to fit into {counting.memory}; "
-            f"every count is short of the truth by {words.error:,} at most (--memory)"
+            f"every count is short of the truth by {error:,} at most (--memory)"
         )
-    return CorpusWords(words, counts.documents, counts.characters, selection.dropped())
 
 
 @dataclass

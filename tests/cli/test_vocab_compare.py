@@ -14,6 +14,7 @@ import transformers
 from tokenizers import decoders, models, pre_tokenizers
 
 from bertcli.data.held_out import document_hash
+from bertcli.text import corpus_words
 from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.wordpiece import learn_wordpiece
@@ -224,6 +225,34 @@ def test_a_text_that_is_read_again_and_again_is_spoken_of_once(bertcli):
     Path("on.txt").write_text("ab\n" * 10 + "abc\n" * 10)
     shown = bertcli("vocab", "compare", "one", "two", "--on", "on.txt")
     assert shown.err.count("on.txt has no blank line between two lines") == 1
+
+
+@pytest.mark.parametrize("with_training_text", [True, False])
+def test_words_that_memory_has_no_room_for_are_dropped_and_told(
+    with_training_text: bool, bertcli, monkeypatch: pytest.MonkeyPatch
+):
+    write_two()
+    Path("on.txt").write_text("\n\n".join(["ab ab ab b xy"] * 5 + [f"ab ab x{number}" for number in range(30)]))
+    arguments = ["vocab", "compare", "one", "two", "--on", "on.txt", "--json"]
+    if with_training_text:
+        Path("train.txt").write_text("ab ab b b b a\n\nab x x x y")
+        arguments += ["--train", "train.txt"]
+    words = 5 * 5 + 30 * 3 + (11 if with_training_text else 0)
+    for vocabulary in bertcli(*arguments).json()["vocabularies"]:
+        assert (vocabulary["dropped_words"], vocabulary["count_error"]) == (0, 0)
+    monkeypatch.setattr(corpus_words, "_COUNTED_WORD_BYTES", 100_000_000)
+    shown = bertcli(*arguments)
+    for vocabulary in shown.json()["vocabularies"]:
+        dropped, error = vocabulary["dropped_words"], vocabulary["count_error"]
+        assert 0 < dropped < words
+        assert error > 0
+        assert (
+            shown.err.count(
+                f"note: {dropped / words:.2%} of all words were dropped as too rare to fit into 2GB; "
+                f"every count is short of the truth by {error:,} at most (--memory)\n"
+            )
+            == 1
+        )
 
 
 def test_a_single_document_gives_figures_without_intervals(bertcli):
