@@ -21,7 +21,7 @@ from bertcli.text import corpus
 from bertcli.text.corpus_words import Budget, tell_dropped
 from bertcli.text.document_hash import document_hash
 from bertcli.text.finding import file_format
-from bertcli.text.long_texts import cut_long
+from bertcli.text.long_texts import cut_long, cut_long_parts
 from bertcli.text.normalization import WordRules
 from bertcli.text.part_sums import PartSums, sum_over_words
 from bertcli.text.records import TABLE_SUFFIXES
@@ -121,7 +121,11 @@ class _Text:
 
     def words(self, rules: WordRules, *, bar: Progress, half: int | None = None) -> CountedWords:
         """How often each word occurs, in all documents or in those of a half."""
-        lines = (part for line in self._lines(bar, half) for part in cut_long(line))
+        lines = (
+            part
+            for line in self._lines(bar, half)
+            for part in cut_long_parts(line, at_ideographs=rules.tokenize_chinese_chars)
+        )
         budget = self.budget
         return count_words(lines, rules, longest=None, workers=budget.workers, most_words=budget.counted_words)
 
@@ -315,7 +319,11 @@ def _values_of_parts(contestants: Sequence[_Contestant], distinct: int) -> Calla
             def of_words(words: Sequence[str], alike: Sequence[int] = alike) -> FloatArray:
                 return np.stack([column for number in alike for column in values(contestants[number], words)], axis=1)
 
-            found = sum_over_words(parts, splitter.split, of_words)
+            def words_of(part: str, rules: WordRules = rules, splitter: WordSplitter = splitter) -> Iterator[str]:
+                for piece in cut_long(part, at_ideographs=rules.tokenize_chinese_chars):
+                    yield from splitter.split(piece)
+
+            found = sum_over_words(parts, words_of, of_words)
             columns |= zip(alike, np.split(found, len(alike), axis=1), strict=True)
         return np.concatenate([columns[number] for number in range(len(contestants))], axis=1)
 

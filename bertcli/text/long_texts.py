@@ -34,3 +34,21 @@ def cut_long(text: str, *, at_ideographs: bool = True, longest: int = LONGEST_TE
         yield text[start : min(end, start + longest + _UNKNOWN_WORD)]
         start = end
     yield text[start:]
+
+
+def cut_long_parts(text: str, *, at_ideographs: bool = True, longest: int = LONGEST_TEXT) -> Iterator[str]:
+    """The same, but what stands between two spaces is cut as if it stood alone, whatever stands around it.
+
+    So every part has the same words in each text, and the same ones where it is looked up by itself.
+    """
+    start = 0
+    while len(text) - start > longest:
+        end = text.rfind(" ", start, start + longest + 1)
+        if end >= 0:
+            yield text[start:end]
+        else:
+            end = text.find(" ", start + longest)
+            end = end if end >= 0 else len(text)
+            yield from cut_long(text[start:end], at_ideographs=at_ideographs, longest=longest)
+        start = end + 1
+    yield text[start:]

@@ -14,11 +14,11 @@ import transformers
 from tokenizers import decoders, models, pre_tokenizers
 
 from bertcli.data.held_out import document_hash
-from bertcli.text import corpus_words
+from bertcli.text import corpus_words, long_texts
 from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.wordpiece import learn_wordpiece
-from bertcli.text.words import count_words
+from bertcli.text.words import WordSplitter, count_words
 
 SENTENCES = (
     "The Quick brown fox jumps over the lazy dog, twice.",
@@ -225,6 +225,30 @@ def test_a_text_that_is_read_again_and_again_is_spoken_of_once(bertcli):
     Path("on.txt").write_text("ab\n" * 10 + "abc\n" * 10)
     shown = bertcli("vocab", "compare", "one", "two", "--on", "on.txt")
     assert shown.err.count("on.txt has no blank line between two lines") == 1
+
+
+@pytest.mark.parametrize("ideographs", [True, False])
+def test_long_lines_are_counted_as_they_are_scored(ideographs: bool, bertcli, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(long_texts.cut_long, "__kwdefaults__", {"at_ideographs": True, "longest": 10})
+    monkeypatch.setattr(long_texts.cut_long_parts, "__kwdefaults__", {"at_ideographs": True, "longest": 10})
+    longest: list[int] = []
+    split = WordSplitter.split
+    monkeypatch.setattr(WordSplitter, "split", lambda self, part: longest.append(len(part)) or split(self, part))
+    for name, piece in (("one", "ab"), ("two", "中文字")):
+        write(name, [*SPECIALS, "a", "b", "##b", "中", "文", "字", "##中", "##文", "##字", piece])
+        settings = {"do_lower_case": True, "tokenize_chinese_chars": ideographs}
+        Path(name, "tokenizer_config.json").write_text(json.dumps(settings))
+    # 12 ideographs are one word where they do not stand alone; of an unknown word 10 + 1,000 letters are left.
+    Path("on.txt").write_text("é" * 5000 + " ab " + "中文字" * 4 + " ab-ab-ab-ab-ab-ab " + "ü" * 7 + " " + "é" * 5000)
+    report = bertcli("vocab", "compare", "one", "two", "--on", "on.txt", "--train", "on.txt", "--json").json()
+    words = 2 + 1 + (12 if ideographs else 1) + 11 + 1
+    for vocabulary in report["vocabularies"]:
+        assert sum(fit["words"] for fit in vocabulary["scripts"]) == words
+        assert sum(band["words"] for band in vocabulary["bands"]) == (7 if ideographs else 5)
+        assert vocabulary["figures"]["unknown_words"]["value"] == pytest.approx(8 / words)  # - five times
+    pieces = words + (0 if ideographs else 11)
+    assert report["vocabularies"][0]["figures"]["pieces_per_word"]["value"] == pytest.approx(pieces / words)
+    assert max(longest) <= 10 + 1000
 
 
 @pytest.mark.parametrize("with_training_text", [True, False])

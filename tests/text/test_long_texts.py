@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertcli.text import long_texts, tokenizer
-from bertcli.text.long_texts import cut_long
+from bertcli.text.long_texts import cut_long, cut_long_parts
 from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.tokenizer import wordpiece_tokenizer
@@ -39,6 +39,16 @@ def test_the_parts_have_the_pieces_of_the_whole(text: str, longest: int, ideogra
     assert "".join(parts) == text
     of_parts = [number for ids in ours._encode_plainly(parts) for number in ids]
     assert of_parts == ours._encode_plainly([text])[0]
+
+
+@pytest.mark.parametrize("ideographs", [True, False])
+@given(text=MIXED, longest=st.integers(1, 20))
+def test_what_stands_between_spaces_is_cut_as_if_it_stood_alone(text: str, longest: int, ideographs: bool):
+    parts = list(cut_long_parts(text, at_ideographs=ideographs, longest=longest))
+    alone = [list(cut_long(part, at_ideographs=ideographs, longest=longest)) for part in text.split(" ")]
+    found = [piece for part in parts for piece in part.split(" ")]
+    assert list(filter(None, found)) == [piece for pieces in alone for piece in pieces if piece]
+    assert all(len(part) <= longest or " " not in part for part in parts)
 
 
 def test_parts_are_no_longer_than_they_may_be():
