@@ -127,7 +127,9 @@ class _Text:
             for part in cut_long_parts(line, at_ideographs=rules.tokenize_chinese_chars)
         )
         budget = self.budget
-        return count_words(lines, rules, longest=None, workers=budget.workers, most_words=budget.counted_words)
+        counted = count_words(lines, rules, longest=None, workers=budget.workers, most_words=budget.counted_words)
+        counted.keep(budget.compared_words)
+        return counted
 
     def _lines(self, bar: Progress, half: int | None) -> Iterator[str]:
         characters = 0
@@ -223,7 +225,7 @@ def _texts(config: VocabCompare) -> tuple[_Text, _Text | None]:
         reading = config.reading()
         if any(tables) and not has_tables:
             reading["text_column"] = None
-        texts.append(_Text(files, reading, config.selecting(), Budget.of(config), seen))
+        texts.append(_Text(files, reading, config.selecting(), Budget.of(config, texts=2), seen))
     on, train = ({file.resolve() if isinstance(file, Path) else file for file in files} for files in sides)
     both = sorted(file.name for file in on & train)
     if both:

@@ -62,14 +62,14 @@ class WordCache:
         self._cut = cut
         # A normal form may join a small letter with what follows where it would not join the capital.
         self._ignores_case = rules.lowercase and rules.normalization == "none"
-        self._clear()
+        self.clear()
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Piece ids of each text."""
         if not texts:
             return EncodedTexts.of([])
         if len(self._pieces) > _MOST_PIECES:
-            self._clear()
+            self.clear()
         # Arrow splits and tells distinct parts some times faster than Python.
         parts = pc.split_pattern(self._as_array(texts), " ")
         distinct = parts.flatten().dictionary_encode()
@@ -111,7 +111,8 @@ class WordCache:
         ids = self._words[word] = array("i", self._cut(word))
         return ids
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Start anew."""
         self._numbers: dict[str, int] = {}
         self._words: dict[str, Sequence[int]] = {}
         self._pieces = array("i", [0])  # never empty, so that it can be viewed

@@ -14,11 +14,12 @@ import transformers
 from tokenizers import decoders, models, pre_tokenizers
 
 from bertcli.data.held_out import document_hash
+from bertcli.stages import vocab_compare
 from bertcli.text import corpus_words, long_texts
 from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.wordpiece import learn_wordpiece
-from bertcli.text.words import WordSplitter, count_words
+from bertcli.text.words import CountedWords, WordSplitter, count_words
 
 SENTENCES = (
     "The Quick brown fox jumps over the lazy dog, twice.",
@@ -277,6 +278,34 @@ def test_words_that_memory_has_no_room_for_are_dropped_and_told(
             )
             == 1
         )
+
+
+@pytest.mark.parametrize("with_training_text", [True, False])
+def test_two_texts_share_the_memory_for_words(with_training_text: bool, bertcli, monkeypatch: pytest.MonkeyPatch):
+    write_two()
+    Path("on.txt").write_text("\n\n".join(f"ab ab {'x' * (number + 1)}" for number in range(40)))
+    arguments = ["vocab", "compare", "one", "two", "--on", "on.txt", "--json"]
+    arguments += ["--train", "on.txt"] if with_training_text else []
+    most: list[int] = []
+    count, measure = vocab_compare.count_words, vocab_compare.fit_by_frequency
+
+    def counting(*given, most_words: int, **more) -> CountedWords:
+        most.append(most_words)
+        return count(*given, most_words=most_words, **more)
+
+    monkeypatch.setattr(vocab_compare, "count_words", counting)
+    bertcli(*arguments)
+    assert most == [(2_000_000_000 - 150_000_000) // 2 // 250 // 2] * 2
+    # What is kept afterwards: 925 MB for each text, and 92.5 MB for each word.
+    monkeypatch.setattr(corpus_words, "_COMPARED_WORD_BYTES", 92_500_000 - 250)
+    measured: list[int] = []
+    monkeypatch.setattr(
+        vocab_compare, "fit_by_frequency", lambda cut, times: measured.append(len(times)) or measure(cut, times)
+    )
+    report = bertcli(*arguments).json()
+    # Ten words of each text; ab is in both halves.
+    assert measured == [10 if with_training_text else 19] * 2
+    assert report["vocabularies"][0]["dropped_words"] == (2 * 31 if with_training_text else 40 - 18)
 
 
 def test_a_single_document_gives_figures_without_intervals(bertcli):
