@@ -121,6 +121,12 @@ def unigram_costs(counts: IntArray, vocabulary: Vocabulary) -> FloatArray:
     return costs
 
 
+def piece_costs(tokenizer: Tokenizer, words: WordCounts) -> FloatArray:
+    """(vocab,) what pieces cost by the counts of a text: that of ``unigram_costs``."""
+    counts = count_pieces(segment(tokenizer, list(words)), word_times(words), tokenizer.vocabulary)
+    return unigram_costs(counts, tokenizer.vocabulary)
+
+
 def word_sums(cut: Segmentation, costs: FloatArray, distinct_characters: int) -> Sums:
     """(words,) of what each word adds; ``costs`` is (vocab,), K is ``distinct_characters``."""
     return Sums(

@@ -15,7 +15,7 @@ from tokenizers import decoders, models, pre_tokenizers
 
 from bertcli.data.held_out import document_hash
 from bertcli.stages import vocab_compare
-from bertcli.text import corpus_words, long_texts
+from bertcli.text import compared_text, corpus_words, long_texts
 from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.wordpiece import learn_wordpiece
@@ -287,13 +287,13 @@ def test_two_texts_share_the_memory_for_words(with_training_text: bool, bertcli,
     arguments = ["vocab", "compare", "one", "two", "--on", "on.txt", "--json"]
     arguments += ["--train", "on.txt"] if with_training_text else []
     most: list[int] = []
-    count, measure = vocab_compare.count_words, vocab_compare.fit_by_frequency
+    count, measure = compared_text.count_words, vocab_compare.fit_by_frequency
 
     def counting(*given, most_words: int, **more) -> CountedWords:
         most.append(most_words)
         return count(*given, most_words=most_words, **more)
 
-    monkeypatch.setattr(vocab_compare, "count_words", counting)
+    monkeypatch.setattr(compared_text, "count_words", counting)
     bertcli(*arguments)
     assert most == [(2_000_000_000 - 150_000_000) // 2 // 250 // 2] * 2
     # What is kept afterwards: 925 MB for each text, and 92.5 MB for each word.
