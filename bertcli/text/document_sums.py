@@ -21,6 +21,8 @@ from bertcli.text.words import WordSplitter
 FloatArray = NDArray[np.float64]
 
 _CHARACTERS_PER_BLOCK = 1_000_000
+_MOST_REMEMBERED = 250_000
+"""Parts after which tokenizers forget theirs."""
 _COST = Sums._fields.index("cost")
 
 
@@ -66,8 +68,10 @@ class _PartValues:
         self._vocabularies = vocabularies
         self._distinct = distinct_characters
         self._splitters = {each.tokenizer.word_rules: _PartSplitter(each.tokenizer.word_rules) for each in vocabularies}
+        self._remembered = 0
 
     def __call__(self, parts: Sequence[str]) -> FloatArray:
+        self._forget(len(parts))
         columns: dict[int, FloatArray] = {}
         for rules, splitter in self._splitters.items():  # vocabularies that take the same words share the splitting
             alike = [number for number, each in enumerate(self._vocabularies) if each.tokenizer.word_rules == rules]
@@ -84,6 +88,13 @@ class _PartValues:
         cut = segment(vocabulary.tokenizer, words)
         first, *others = (word_sums(cut, costs, self._distinct) for costs in vocabulary.costs)
         return [*first, *(other.cost for other in others)]
+
+    def _forget(self, parts: int) -> None:
+        if self._remembered > _MOST_REMEMBERED:
+            for vocabulary in self._vocabularies:
+                vocabulary.tokenizer.forget()
+            self._remembered = 0
+        self._remembered += parts
 
 
 class _PartSplitter:

@@ -31,3 +31,14 @@ def test_documents_have_the_costs_of_their_half(block: int, monkeypatch: pytest.
     assert {half_of(text) for text in TEXTS} == {0, 1}
     costs = [100.0 if half_of(text) else 1.0 for text in TEXTS]
     assert sums.cost == pytest.approx([3 * costs[0], 4 * costs[1] + 3 * math.log(5), 2 * costs[2]], abs=1e-12)
+
+
+def test_tokenizers_forget_what_they_cut_once_it_is_much(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(document_sums, "_CHARACTERS_PER_BLOCK", 1)
+    monkeypatch.setattr(document_sums, "_MOST_REMEMBERED", 3)
+    ours = wordpiece_tokenizer([*SPECIALS, "a", "b"], lowercase=True)
+    forgotten: list[int] = []
+    monkeypatch.setattr(ours, "forget", lambda: forgotten.append(1))
+    texts = ["a b", "c d", "e", "f", "a b c d e f"]
+    sum_documents(texts, [CostedVocabulary(ours, [np.ones(7)])], 5, bar=Progress())
+    assert len(forgotten) == 1  # before "e", as four parts had been cut; two more since, and then all are known
