@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
-from itertools import chain
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertcli.config.vocab_compare import VocabCompare
-from bertcli.core.blocks import in_blocks
-from bertcli.core.bootstrap import percentile_interval, resampled_sums
-from bertcli.core.messages import Progress, notice, notices_once, progress
-from bertcli.errors import InputFileError, VocabularyError
+from bertcli.core.messages import notice, notices_once, progress
+from bertcli.errors import VocabularyError
 from bertcli.text import corpus
+from bertcli.text.compared_text import ComparedText
+from bertcli.text.compared_words import ComparedWords, count_compared
 from bertcli.text.corpus_words import Budget
-from bertcli.text.document_hash import document_hash
+from bertcli.text.document_sums import CostedVocabulary, sum_documents
 from bertcli.text.finding import file_format
-from bertcli.text.long_texts import cut_long
+from bertcli.text.fit_estimates import Estimate, estimate_figures
 from bertcli.text.normalization import WordRules
-from bertcli.text.part_sums import PartSums, sum_over_words
 from bertcli.text.records import TABLE_SUFFIXES
-from bertcli.text.remote_files import CorpusFile
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
-from bertcli.text.vocabulary_fit import Sums, count_pieces, figures, segment, unigram_costs, word_sums, word_times
+from bertcli.text.vocabulary_fit import piece_costs, segment, word_times
 from bertcli.text.word_groups import Band, ScriptFit, fit_by_frequency, fit_by_script
-from bertcli.text.words import WordCounts, WordSplitter, count_words
+from bertcli.text.words import WordCounts
 
-_CHARACTERS_PER_BLOCK = 1_000_000
 _FEW_DOCUMENTS = 30
-_COST = Sums._fields.index("cost")
-
-FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure and its 95 % interval; no interval from a single document."""
-
-    value: float
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True)
@@ -62,6 +45,10 @@ class ComparedVocabulary:
     differences: dict[str, Estimate] | None
     bands: list[Band]
     scripts: list[ScriptFit]
+    dropped_words: int
+    """Occurrences of words, in all text that was counted for this vocabulary, that were dropped to save memory."""
+    count_error: int
+    """No word occurs more often than its count and this."""
 
 
 @dataclass(frozen=True)
@@ -89,47 +76,16 @@ class _Contestant:
 
     name: str
     tokenizer: Tokenizer
-    costs: list[FloatArray]
-    bands: list[Band]
-    scripts: list[ScriptFit]
+    costs: list[NDArray[np.float64]] = field(default_factory=list)
+    bands: list[Band] = field(default_factory=list)
+    scripts: list[ScriptFit] = field(default_factory=list)
+    dropped_words: int = 0
+    count_error: int = 0
 
     @property
     def rules(self) -> WordRules:
         """How text becomes the words that are given to it."""
         return self.tokenizer.word_rules
-
-
-@dataclass
-class _Text:
-    """The files of one side, read as often as is needed, and the characters seen in them."""
-
-    files: list[CorpusFile]
-    reading: dict[str, Any]
-    selecting: dict[str, Any]
-    budget: Budget
-    seen: set[str]
-
-    def __iter__(self) -> Iterator[str]:
-        selection = corpus.Selection(**self.selecting)
-        for document in corpus.read_documents(self.files, **self.reading, selection=selection):
-            yield document.text
-
-    def words(self, rules: WordRules, *, bar: Progress, half: int | None = None) -> WordCounts:
-        """How often each word occurs, in all documents or in those of a half."""
-        cut = partial(cut_long, at_ideographs=rules.tokenize_chinese_chars, longest_word=None)
-        lines = chain.from_iterable(map(cut, self._lines(bar, half)))
-        budget = self.budget
-        counted = count_words(lines, rules, longest=None, workers=budget.workers, most_words=budget.counted_words)
-        return counted.counts
-
-    def _lines(self, bar: Progress, half: int | None) -> Iterator[str]:
-        characters = 0
-        for text in self:
-            if half is None or _half(text) == half:
-                self.seen.update(text)
-                yield from text.split("\n")
-            characters += len(text)
-            bar.update(characters)
 
 
 def compare_vocabularies(config: VocabCompare) -> VocabularyComparison:
@@ -141,16 +97,16 @@ def compare_vocabularies(config: VocabCompare) -> VocabularyComparison:
         scored, training = _texts(config)
         for rules in dict.fromkeys(contestant.rules for contestant in contestants):
             alike = [contestant for contestant in contestants if contestant.rules == rules]
-            with progress("counting words", None, "characters") as bar:
-                _count(alike, scored, training, rules, bar=bar)
+            _count(alike, count_compared(scored, training, rules, config))
         distinct = sum(not character.isspace() for character in scored.seen)
         with progress("comparing", None, "characters") as bar:
-            characters, sums = _score(contestants, scored, distinct, bar=bar)
+            vocabularies = [CostedVocabulary(each.tokenizer, each.costs) for each in contestants]
+            characters, sums = sum_documents(scored, vocabularies, distinct, bar=bar)
     if len(characters) < _FEW_DOCUMENTS:
         many = len(characters) > 1
         some = f"{len(characters)} documents give rough intervals" if many else "one document gives no intervals"
         notice(f"{some}: they tell how much documents differ")
-    estimates = _estimates(characters, sums, config)
+    estimates = estimate_figures(characters, sums, resamples=config.resamples, seed=config.seed)
     shown = config.dump()
     return VocabularyComparison(
         on=shown["on"],
@@ -172,6 +128,8 @@ def compare_vocabularies(config: VocabCompare) -> VocabularyComparison:
                 differences=differences,
                 bands=contestant.bands,
                 scripts=contestant.scripts,
+                dropped_words=contestant.dropped_words,
+                count_error=contestant.count_error,
             )
             for contestant, (own, differences) in zip(contestants, estimates, strict=True)
         ],
@@ -188,7 +146,7 @@ def _load(name: str) -> _Contestant:
         hint = "a vocab.txt holds one piece a line; text is named by --on, said once for each file"
         raise VocabularyError(error.message, path=error.path, line=error.line, hint=hint) from error
     tokenizer.check_casing()
-    return _Contestant(name, tokenizer, [], [], [])
+    return _Contestant(name, tokenizer)
 
 
 def _tell_differences(contestants: Sequence[_Contestant]) -> None:
@@ -206,7 +164,7 @@ def _tell_differences(contestants: Sequence[_Contestant]) -> None:
             )
 
 
-def _texts(config: VocabCompare) -> tuple[_Text, _Text | None]:
+def _texts(config: VocabCompare) -> tuple[ComparedText, ComparedText | None]:
     """The scored text, and the training text where there is one; a column is for the sides that have tables."""
     seen: set[str] = set()
     sides = [corpus.find_files(config.on), corpus.find_files(config.train)]
@@ -216,7 +174,7 @@ def _texts(config: VocabCompare) -> tuple[_Text, _Text | None]:
         reading = config.reading()
         if any(tables) and not has_tables:
             reading["text_column"] = None
-        texts.append(_Text(files, reading, config.selecting(), Budget.of(config), seen))
+        texts.append(ComparedText(files, reading, config.selecting(), Budget.of(config, texts=2), seen))
     on, train = ({file.resolve() if isinstance(file, Path) else file for file in files} for files in sides)
     both = sorted(file.name for file in on & train)
     if both:
@@ -224,133 +182,15 @@ def _texts(config: VocabCompare) -> tuple[_Text, _Text | None]:
     return texts[0], texts[1] if config.train else None
 
 
-def _half(text: str) -> int:
-    return document_hash(text) & 1
-
-
-def _count(
-    alike: Sequence[_Contestant], scored: _Text, training: _Text | None, rules: WordRules, *, bar: Progress
-) -> None:
-    """Fill in what word counts tell: the costs of pieces, bands and scripts. ``alike`` take the same words."""
-    if training is not None:
-        words = scored.words(rules, bar=bar)
-        sources = [training.words(rules, bar=bar)]
-    else:
-        halves = [scored.words(rules, bar=bar, half=half) for half in (0, 1)]
-        words = halves[0] + halves[1]
-        sources = halves[::-1]  # each half has the counts of the other
-    _check_words(words, sources, scored, training)
-    times = word_times(words)
+def _count(alike: Sequence[_Contestant], words: ComparedWords) -> None:
+    """Fill in what word counts tell. ``alike`` take the same words."""
     for contestant in alike:
-        tokenizer = contestant.tokenizer
-        cut = segment(tokenizer, list(words))
-        contestant.bands = fit_by_frequency(cut, times)
-        contestant.scripts = fit_by_script(list(words), cut, times)
-        for source in sources:
-            counts = count_pieces(segment(tokenizer, list(source)), word_times(source), tokenizer.vocabulary)
-            contestant.costs.append(unigram_costs(counts, tokenizer.vocabulary))
+        contestant.bands, contestant.scripts = _fit_by_groups(contestant.tokenizer, words.scored)
+        contestant.costs = [piece_costs(contestant.tokenizer, source) for source in words.sources]
+        contestant.dropped_words, contestant.count_error = words.dropped, words.error
 
 
-def _check_words(words: WordCounts, sources: Sequence[WordCounts], scored: _Text, training: _Text | None) -> None:
-    if not words:
-        hint = "all of its characters are control characters"
-        raise InputFileError("the text to compare on holds no words", path=scored.files[0], hint=hint)
-    if training is not None and not sources[0]:
-        hint = "all of its characters are control characters"
-        raise InputFileError("the training text holds no words", path=training.files[0], hint=hint)
-    if not all(sources):
-        raise InputFileError(
-            "too few documents to take the counts of each half from the other",
-            path=scored.files[0],
-            hint="--train CORPUS names the text that gives the counts",
-        )
-
-
-def _score(
-    contestants: Sequence[_Contestant], scored: _Text, distinct: int, *, bar: Progress
-) -> tuple[FloatArray, list[Sums]]:
-    """(documents,) characters, and for each contestant its sums, (documents,) each."""
-    halved = len(contestants[0].costs) > 1
-    width = _COST + len(contestants[0].costs)
-    table = PartSums(_values_of_parts(contestants, distinct), columns=width * len(contestants))
-    characters: list[int] = []
-    blocks: list[list[FloatArray]] = [[] for _ in contestants]
-    done = 0
-    for texts in in_blocks(scored, _CHARACTERS_PER_BLOCK, len):
-        characters += [sum(map(len, text.split())) for text in texts]
-        halves = np.array([_half(text) if halved else 0 for text in texts])
-        columns = table.of(texts)
-        for number, own in enumerate(blocks):
-            own.append(_with_cost_of_half(columns[:, number * width : (number + 1) * width], halves))
-        done += sum(map(len, texts))
-        bar.update(done)
-    return np.array(characters, np.float64), [Sums(*np.concatenate(own).T) for own in blocks]
-
-
-def _values_of_parts(contestants: Sequence[_Contestant], distinct: int) -> Callable[[Sequence[str]], FloatArray]:
-    """What parts add: (parts, columns), for each contestant the columns of ``Sums``, then the cost in the second half.
-
-    Contestants that take the same words share the splitting.
-    """
-
-    def values(contestant: _Contestant, words: Sequence[str]) -> list[FloatArray]:
-        cut = segment(contestant.tokenizer, words)
-        first, *others = (word_sums(cut, costs, distinct) for costs in contestant.costs)
-        return [*first, *(other.cost for other in others)]
-
-    splitters = {contestant.rules: WordSplitter(contestant.rules) for contestant in contestants}
-
-    def of_parts(parts: Sequence[str]) -> FloatArray:
-        columns: dict[int, FloatArray] = {}
-        for rules, splitter in splitters.items():
-            alike = [number for number, contestant in enumerate(contestants) if contestant.rules == rules]
-
-            def of_words(words: Sequence[str], alike: Sequence[int] = alike) -> FloatArray:
-                return np.stack([column for number in alike for column in values(contestants[number], words)], axis=1)
-
-            found = sum_over_words(parts, splitter.split, of_words)
-            columns |= zip(alike, np.split(found, len(alike), axis=1), strict=True)
-        return np.concatenate([columns[number] for number in range(len(contestants))], axis=1)
-
-    return of_parts
-
-
-def _with_cost_of_half(columns: FloatArray, halves: NDArray[np.int64]) -> FloatArray:
-    own = columns[:, : _COST + 1].copy()
-    own[:, _COST] = columns[np.arange(len(columns)), _COST + halves]
-    return own
-
-
-def _estimates(
-    characters: FloatArray, sums: Sequence[Sums], config: VocabCompare
-) -> Iterator[tuple[dict[str, Estimate], dict[str, Estimate] | None]]:
-    """For each vocabulary its figures, and for all but the first the differences to the first."""
-    columns = np.column_stack([characters, *chain.from_iterable(sums)])
-    totals = columns.sum(axis=0)
-    drawn = resampled_sums(columns, resamples=config.resamples, seed=config.seed) if len(columns) > 1 else None
-    observed = _figures_of_each(totals)
-    resampled = _figures_of_each(drawn.T) if drawn is not None else None
-    for number, own in enumerate(observed):
-        samples = resampled[number] if resampled is not None else {}
-        estimates = {name: _estimate(value, samples.get(name)) for name, value in own.items()}
-        differences = None
-        if number:
-            differences = {
-                name: _estimate(
-                    value - observed[0][name],
-                    samples[name] - resampled[0][name] if resampled is not None else None,
-                )
-                for name, value in own.items()
-            }
-        yield estimates, differences
-
-
-def _figures_of_each(columns: FloatArray) -> list[dict[str, FloatArray]]:
-    """(1 + 6 · vocabularies, ...) to figures of each vocabulary; the first column is characters."""
-    width = len(Sums._fields)
-    return [figures(Sums(*columns[at : at + width]), columns[0]) for at in range(1, len(columns), width)]
-
-
-def _estimate(value: FloatArray, samples: FloatArray | None) -> Estimate:
-    low, high = percentile_interval(samples) if samples is not None else (None, None)
-    return Estimate(float(value), low, high)
+def _fit_by_groups(tokenizer: Tokenizer, words: WordCounts) -> tuple[list[Band], list[ScriptFit]]:
+    times, in_order = word_times(words), list(words)
+    cut = segment(tokenizer, in_order)
+    return fit_by_frequency(cut, times), fit_by_script(in_order, cut, times)

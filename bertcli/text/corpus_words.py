@@ -21,6 +21,9 @@ _COUNTED_WORD_BYTES = 250
 _LEARNED_CHARACTER_BYTES = 160
 """Of each character of a word while pieces are learned from it: 100 were measured on English Wikipedia, 135 on words of
 random letters, which have the most pairs."""
+_COMPARED_WORD_BYTES = 320
+"""Of each word while a vocabulary cuts all of them: measured on words of random letters, of four pieces each; 50 of it
+are for the sum of two texts."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Budget:
     """What the memory to use allows: processes that count, distinct words meanwhile, and bytes for them afterwards.
 
     Half of what does not go to the program is for words, whatever the number of processes, so that the same text gives
-    the same words on every machine.
+    the same words on every machine. Texts whose words are held at once share it.
     """
 
     workers: int
@@ -36,11 +39,16 @@ class Budget:
     learned_bytes: int
 
     @classmethod
-    def of(cls, counting: Counting) -> Budget:
-        """The budget of a configuration."""
+    def of(cls, counting: Counting, *, texts: int = 1) -> Budget:
+        """The budget of a configuration for each of so many texts, which are read one after the other."""
         free = counting.memory_bytes - _PROGRAM_BYTES
         workers = max(1, min(counting.worker_processes, free // 2 // _WORKER_BYTES))
-        return cls(workers, free // 2 // _COUNTED_WORD_BYTES, free)
+        return cls(workers, free // 2 // _COUNTED_WORD_BYTES // texts, free // texts)
+
+    @property
+    def compared_words(self) -> int:
+        """Distinct words that may be held while vocabularies cut them."""
+        return self.learned_bytes // (_COUNTED_WORD_BYTES + _COMPARED_WORD_BYTES)
 
 
 @dataclass(frozen=True)
@@ -73,13 +81,20 @@ def count_corpus(files: Sequence[CorpusFile], reading: Corpus, counting: Countin
         )
     characters = sum(map(len, words.counts)) / len(words.counts)
     words.keep(int(budget.learned_bytes / (_COUNTED_WORD_BYTES + _LEARNED_CHARACTER_BYTES * characters)))
-    if words.dropped:
-        share = words.dropped / (words.dropped + words.counts.total())
+    tell_dropped(counting, words)
+    return CorpusWords(words, counts.documents, counts.characters, selection.dropped())
+
+
+def tell_dropped(counting: Counting, *texts: CountedWords) -> None:
+    """A notice where words of texts, whose counts may be added, were dropped to save memory."""
+    dropped = sum(words.dropped for words in texts)
+    if dropped:
+        share = dropped / (dropped + sum(words.counts.total() for words in texts))
+        error = sum(words.error for words in texts)
         notice(
             f"{share:.2%} of all words were dropped as too rare to fit into {counting.memory}; "
-            f"every count is short of the truth by {words.error:,} at most (--memory)"
+            f"every count is short of the truth by {error:,} at most (--memory)"
         )
-    return CorpusWords(words, counts.documents, counts.characters, selection.dropped())
 
 
 @dataclass

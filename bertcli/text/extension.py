@@ -11,14 +11,12 @@ was unknown is worth adding, and a word that makes others unknown is not.
 from __future__ import annotations
 
 import heapq
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bertcli.core.messages import Progress
 from bertcli.text.longest_match import LongestMatch
-
-_UNUSED = re.compile(r"\[unused\d+\]")
+from bertcli.text.pieces import is_unused
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +34,6 @@ class Extension:
 
     pieces: list[str]
     filled: int
-
-
-def is_unused(piece: str) -> bool:
-    """Whether a piece is one of those that BERT's vocabularies keep free, such as ``[unused1]``."""
-    return _UNUSED.fullmatch(piece) is not None
 
 
 def extend(pieces: Sequence[str], words: Sequence[str], *, fill_unused: bool) -> Extension:

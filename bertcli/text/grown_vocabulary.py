@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bertcli.contracts.vocabulary import Vocabulary
-from bertcli.text.extension import is_unused
 from bertcli.text.longest_match import LongestMatch
-from bertcli.text.pieces import CONTINUATION
+from bertcli.text.pieces import CONTINUATION, is_unused
 from bertcli.text.tokenizer import Tokenizer
 
 

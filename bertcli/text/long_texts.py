@@ -18,6 +18,8 @@ from bertcli.text.pieces import LONGEST_WORD
 
 LONGEST_TEXT = 100_000
 """Characters that are worked on in one piece."""
+LONGEST_TOLD_APART = 1_000
+"""Letters by which words are told apart where those are counted, too, that are unknown to BERT for their length."""
 
 _JOINED = 3
 """Letters that a normal form makes one of at most: those of a Hangul syllable."""
@@ -49,6 +51,27 @@ def cut_long(
         rest = _NULS.sub("\0", text[start + longest : end])
         yield text[start : start + longest] + (rest if longest_word is None else _shortened(rest, longest_word))
         start = end
+    yield text[start:]
+
+
+def cut_long_parts(
+    text: str, *, at_ideographs: bool = True, longest: int = LONGEST_TEXT, longest_word: int | None = LONGEST_WORD
+) -> Iterator[str]:
+    """The same, but what stands between two spaces is cut as if it stood alone, whatever stands around it.
+
+    So every part has the same words in each text, and the same ones where it is looked up by itself.
+    """
+    start = 0
+    while len(text) - start > longest:
+        end = text.rfind(" ", start, start + longest + 1)
+        if end >= 0:
+            yield text[start:end]
+        else:
+            end = text.find(" ", start + longest)
+            end = end if end >= 0 else len(text)
+            part = text[start:end]
+            yield from cut_long(part, at_ideographs=at_ideographs, longest=longest, longest_word=longest_word)
+        start = end + 1
     yield text[start:]
 
 

@@ -156,6 +156,11 @@ class Tokenizer:
         ]
         return EncodedTexts.joined(calls) if calls else words.encode([])
 
+    def forget(self) -> None:
+        """Free what is remembered of the texts so far, some hundred bytes for each word; new ones are slower then."""
+        if self._words is not None:
+            self._words.clear()
+
     def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         """Piece ids of one text, and where in it each piece begins and ends, in characters."""
         encoding = self._backend.encode(text, add_special_tokens=False)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 from bertcli.core.randomness import below, hash64
-from bertcli.text.pieces import CONTINUATION, WORD_END
+from bertcli.text.pieces import CONTINUATION, WORD_END, is_unused
 from bertcli.text.scripts import script_of_word
 from bertcli.text.tokenizer import Tokenizer
-
-_PLACEHOLDER = re.compile(r"\[unused\d+\]|<unused\d+>")
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ def describe_vocabulary(tokenizer: Tokenizer, *, longest: int = 10) -> Vocabular
     texts = {
         piece: _text(tokenizer, number)
         for number, piece in zip(ids, tokenizer.pieces(ids), strict=True)
-        if not _PLACEHOLDER.fullmatch(piece)
+        if not is_unused(piece)
     }
     continuation = sum(map(_continues, texts)) if tokenizer.is_wordpiece else None
     return VocabularyFacts(

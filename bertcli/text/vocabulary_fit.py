@@ -23,6 +23,9 @@ from bertcli.text.words import WordCounts, count_characters
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+_WORDS_PER_BLOCK = 50_000
+"""Words that are cut together: some 800 bytes each were measured meanwhile."""
+
 
 @dataclass(frozen=True)
 class VocabularyFit:
@@ -78,10 +81,24 @@ class Sums(NamedTuple):
 
 
 def segment(tokenizer: Tokenizer, words: Sequence[str]) -> Segmentation:
-    """The pieces of words that ``text.words`` has cut out."""
-    encoded = tokenizer.encode(words)
-    pieces = np.fromiter(map(len, encoded), np.int64, len(words))
-    ids = np.concatenate(encoded) if encoded else np.empty(0, np.int32)
+    """The pieces of words that ``text.words`` has cut out. Of very many the tokenizer remembers nothing."""
+    if len(words) <= _WORDS_PER_BLOCK:
+        return _segment(tokenizer, words)
+    blocks = []
+    for begin in range(0, len(words), _WORDS_PER_BLOCK):
+        blocks.append(_segment(tokenizer, words[begin : begin + _WORDS_PER_BLOCK]))
+        tokenizer.forget()
+    return Segmentation(
+        ids=np.concatenate([block.ids for block in blocks]),
+        pieces=np.concatenate([block.pieces for block in blocks]),
+        unknown_pieces=np.concatenate([block.unknown_pieces for block in blocks]),
+        uncovered=np.concatenate([block.uncovered for block in blocks]),
+    )
+
+
+def _segment(tokenizer: Tokenizer, words: Sequence[str]) -> Segmentation:
+    encoded = tokenizer.encode_all(words)
+    ids, pieces = encoded.ids, np.diff(encoded.ends, prepend=0)
     owners = np.repeat(np.arange(len(words)), pieces)
     known = ids != tokenizer.vocabulary.unk_id
     unknown_pieces = np.bincount(owners[~known], minlength=len(words))
@@ -102,6 +119,12 @@ def unigram_costs(counts: IntArray, vocabulary: Vocabulary) -> FloatArray:
     own = np.append(vocabulary.ordinary_ids(), vocabulary.unk_id)
     costs: FloatArray = math.log(int(counts[own].sum()) + len(own)) - np.log(counts + 1.0)
     return costs
+
+
+def piece_costs(tokenizer: Tokenizer, words: WordCounts) -> FloatArray:
+    """(vocab,) what pieces cost by the counts of a text: that of ``unigram_costs``."""
+    counts = count_pieces(segment(tokenizer, list(words)), word_times(words), tokenizer.vocabulary)
+    return unigram_costs(counts, tokenizer.vocabulary)
 
 
 def word_sums(cut: Segmentation, costs: FloatArray, distinct_characters: int) -> Sums:

@@ -73,7 +73,7 @@ class WordCache:
         self._keeps_word_starts = word_starts
         # A normal form may join a small letter with what follows where it would not join the capital.
         self._ignores_case = rules.lowercase and rules.normalization == "none"
-        self._clear()
+        self.clear()
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Piece ids of each text."""
@@ -81,7 +81,7 @@ class WordCache:
             nothing = np.zeros(0, np.bool_) if self._keeps_word_starts else None
             return EncodedTexts(np.zeros(0, np.int32), np.zeros(0, np.int64), nothing)
         if len(self._numbers) > _MOST_PARTS or self._characters > _MOST_CHARACTERS or len(self._pieces) > _MOST_PIECES:
-            self._clear()
+            self.clear()
         # Arrow splits and tells distinct parts some times faster than Python.
         parts = pc.split_pattern(self._as_array(texts), " ")
         distinct = parts.flatten().dictionary_encode()
@@ -135,7 +135,8 @@ class WordCache:
         ids = self._words[word] = array("i", self._cut(word))
         return ids
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Start anew."""
         self._numbers: dict[str, int] = {}
         self._characters = 0
         self._words: dict[str, Sequence[int]] = {}

@@ -14,10 +14,12 @@ import transformers
 from tokenizers import decoders, models, pre_tokenizers
 
 from bertcli.data.held_out import document_hash
+from bertcli.stages import vocab_compare
+from bertcli.text import compared_text, corpus_words, long_texts
 from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.wordpiece import learn_wordpiece
-from bertcli.text.words import count_words
+from bertcli.text.words import CountedWords, WordSplitter, count_words
 
 SENTENCES = (
     "The Quick brown fox jumps over the lazy dog, twice.",
@@ -224,6 +226,86 @@ def test_a_text_that_is_read_again_and_again_is_spoken_of_once(bertcli):
     Path("on.txt").write_text("ab\n" * 10 + "abc\n" * 10)
     shown = bertcli("vocab", "compare", "one", "two", "--on", "on.txt")
     assert shown.err.count("on.txt has no blank line between two lines") == 1
+
+
+@pytest.mark.parametrize("ideographs", [True, False])
+def test_long_lines_are_counted_as_they_are_scored(ideographs: bool, bertcli, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(long_texts.cut_long, "__kwdefaults__", {"at_ideographs": True, "longest": 10})
+    monkeypatch.setattr(long_texts.cut_long_parts, "__kwdefaults__", {"at_ideographs": True, "longest": 10})
+    longest: list[int] = []
+    split = WordSplitter.split
+    monkeypatch.setattr(WordSplitter, "split", lambda self, part: longest.append(len(part)) or split(self, part))
+    for name, piece in (("one", "ab"), ("two", "中文字")):
+        write(name, [*SPECIALS, "a", "b", "##b", "中", "文", "字", "##中", "##文", "##字", piece])
+        settings = {"do_lower_case": True, "tokenize_chinese_chars": ideographs}
+        Path(name, "tokenizer_config.json").write_text(json.dumps(settings))
+    # 12 ideographs are one word where they do not stand alone; of a long word some thousand letters are left.
+    Path("on.txt").write_text("é" * 5000 + " ab " + "中文字" * 4 + " ab-ab-ab-ab-ab-ab " + "ü" * 7 + " " + "é" * 5000)
+    report = bertcli("vocab", "compare", "one", "two", "--on", "on.txt", "--train", "on.txt", "--json").json()
+    words = 2 + 1 + (12 if ideographs else 1) + 11 + 1
+    for vocabulary in report["vocabularies"]:
+        assert sum(fit["words"] for fit in vocabulary["scripts"]) == words
+        assert sum(band["words"] for band in vocabulary["bands"]) == (7 if ideographs else 5)
+        assert vocabulary["figures"]["unknown_words"]["value"] == pytest.approx(8 / words)  # - five times
+    pieces = words + (0 if ideographs else 11)
+    assert report["vocabularies"][0]["figures"]["pieces_per_word"]["value"] == pytest.approx(pieces / words)
+    assert max(longest) <= 10 + 3 * long_texts.LONGEST_TOLD_APART + 1
+
+
+@pytest.mark.parametrize("with_training_text", [True, False])
+def test_words_that_memory_has_no_room_for_are_dropped_and_told(
+    with_training_text: bool, bertcli, monkeypatch: pytest.MonkeyPatch
+):
+    write_two()
+    Path("on.txt").write_text("\n\n".join(["ab ab ab b xy"] * 5 + [f"ab ab x{number}" for number in range(30)]))
+    arguments = ["vocab", "compare", "one", "two", "--on", "on.txt", "--json"]
+    if with_training_text:
+        Path("train.txt").write_text("ab ab b b b a\n\nab x x x y")
+        arguments += ["--train", "train.txt"]
+    words = 5 * 5 + 30 * 3 + (11 if with_training_text else 0)
+    for vocabulary in bertcli(*arguments).json()["vocabularies"]:
+        assert (vocabulary["dropped_words"], vocabulary["count_error"]) == (0, 0)
+    monkeypatch.setattr(corpus_words, "_COUNTED_WORD_BYTES", 100_000_000)
+    shown = bertcli(*arguments)
+    for vocabulary in shown.json()["vocabularies"]:
+        dropped, error = vocabulary["dropped_words"], vocabulary["count_error"]
+        assert 0 < dropped < words
+        assert error > 0
+        assert (
+            shown.err.count(
+                f"note: {dropped / words:.2%} of all words were dropped as too rare to fit into 2GB; "
+                f"every count is short of the truth by {error:,} at most (--memory)\n"
+            )
+            == 1
+        )
+
+
+@pytest.mark.parametrize("with_training_text", [True, False])
+def test_two_texts_share_the_memory_for_words(with_training_text: bool, bertcli, monkeypatch: pytest.MonkeyPatch):
+    write_two()
+    Path("on.txt").write_text("\n\n".join(f"ab ab {'x' * (number + 1)}" for number in range(40)))
+    arguments = ["vocab", "compare", "one", "two", "--on", "on.txt", "--json"]
+    arguments += ["--train", "on.txt"] if with_training_text else []
+    most: list[int] = []
+    count, measure = compared_text.count_words, vocab_compare.fit_by_frequency
+
+    def counting(*given, most_words: int, **more) -> CountedWords:
+        most.append(most_words)
+        return count(*given, most_words=most_words, **more)
+
+    monkeypatch.setattr(compared_text, "count_words", counting)
+    bertcli(*arguments)
+    assert most == [(2_000_000_000 - 150_000_000) // 2 // 250 // 2] * 2
+    # What is kept afterwards: 925 MB for each text, and 92.5 MB for each word.
+    monkeypatch.setattr(corpus_words, "_COMPARED_WORD_BYTES", 92_500_000 - 250)
+    measured: list[int] = []
+    monkeypatch.setattr(
+        vocab_compare, "fit_by_frequency", lambda cut, times: measured.append(len(times)) or measure(cut, times)
+    )
+    report = bertcli(*arguments).json()
+    # Ten words of each text; ab is in both halves.
+    assert measured == [10 if with_training_text else 19] * 2
+    assert report["vocabularies"][0]["dropped_words"] == (2 * 31 if with_training_text else 40 - 18)
 
 
 def test_a_single_document_gives_figures_without_intervals(bertcli):

@@ -8,10 +8,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import models
 
-from bertcli.text.extension import NewWord, choose_words, extend, is_unused
+from bertcli.text.extension import NewWord, choose_words, extend
 from bertcli.text.longest_match import LongestMatch
-from bertcli.text.pieces import SPECIALS
+from bertcli.text.pieces import SPECIALS, is_unused
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer, wordpiece_tokenizer
+from bertcli.text.vocabulary_facts import describe_vocabulary
 from bertcli.text.words import WordSplitter
 
 PIECES = [*SPECIALS, "f", "o", "b", "##o", "##b", "##a", "##r", "fo", "##ob", "##obar"]
@@ -147,6 +148,14 @@ def test_new_words_stand_behind_the_old_pieces_or_fill_the_unused_places_in_orde
     assert (filled.pieces, filled.filled) == (["[PAD]", "x", "a", "y", "[unusedx]", "z"], 2)
     assert extend(pieces, ["x"], fill_unused=True).pieces == ["[PAD]", "x", "a", "[unused7]", "[unusedx]"]
     assert [is_unused(piece) for piece in pieces] == [False, True, False, True, False]
+
+
+def test_what_is_counted_as_a_placeholder_is_a_place_that_is_filled():
+    pieces = [*SPECIALS, "<unused0>", "a", "[unused1]", "<unusedx>"]
+    tokenizer = wordpiece_tokenizer(pieces, lowercase=True)
+    assert describe_vocabulary(tokenizer).placeholders == 2
+    filled = extend(pieces, ["x", "y", "z"], fill_unused=True)
+    assert (filled.pieces, filled.filled) == ([*SPECIALS, "x", "a", "y", "<unusedx>", "z"], 2)
 
 
 BASE = wordpiece_tokenizer([*SPECIALS, "[unused0]", *"abc", "##a", "##b", "##c", "ab", "##bc"], lowercase=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import pre_tokenizers
 
 from bertcli.text import long_texts, tokenizer
-from bertcli.text.long_texts import cut_long
+from bertcli.text.long_texts import cut_long, cut_long_parts
 from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.tokenizer import bpe_tokenizer, wordpiece_tokenizer
@@ -84,6 +84,16 @@ def test_every_white_space_and_punctuation_of_the_library_is_a_place_or_stops_a_
     split = {mark for mark in splitting if next(cut_long(f"a{mark}a", longest=1)) == "a"}
     # Cleaning removes the control characters; a stroke joins the next three; the library knows older tables.
     assert splitting - split == {"\x0b", "\x0c", "\x85", *"<=>", "\u166d"}
+
+
+@pytest.mark.parametrize("ideographs", [True, False])
+@given(text=MIXED, longest=st.integers(1, 20))
+def test_what_stands_between_spaces_is_cut_as_if_it_stood_alone(text: str, longest: int, ideographs: bool):
+    parts = list(cut_long_parts(text, at_ideographs=ideographs, longest=longest))
+    alone = [list(cut_long(part, at_ideographs=ideographs, longest=longest)) for part in text.split(" ")]
+    found = [piece for part in parts for piece in part.split(" ")]
+    assert list(filter(None, found)) == [piece for pieces in alone for piece in pieces if piece]
+    assert all(len(part) <= longest or " " not in part for part in parts)
 
 
 def test_parts_are_no_longer_than_they_may_be():

@@ -342,3 +342,11 @@ def test_piece_lengths_count_characters_without_marks(tmp_path):
     tokenizer = bpe_tokenizer(learned.pieces, learned.merges, lowercase=True)
     lengths = dict(zip(tokenizer.pieces(range(tokenizer.vocabulary.size)), tokenizer.piece_lengths, strict=True))
     assert lengths["low</w>"] == 3
+
+
+def test_what_was_forgotten_is_cut_as_before():
+    ours = wordpiece_tokenizer([*SPECIALS, "a", "##b"], lowercase=True)
+    before = ours.encode(["ab a", "b"])
+    ours.forget()
+    assert ours._words is not None and len(ours._words._numbers) == 0
+    assert [ids.tolist() for ids in ours.encode(["ab a", "b"])] == [ids.tolist() for ids in before]

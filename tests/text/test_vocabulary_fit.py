@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import tokenizers
 
+from bertcli.text import vocabulary_fit
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, wordpiece_tokenizer
 from bertcli.text.vocabulary_fit import count_pieces, measure_fit, segment, unigram_costs, word_sums
@@ -46,6 +48,21 @@ def test_the_likelihood_by_hand(wordpiece: Tokenizer):
 def test_probabilities_of_ordinary_pieces_and_of_unk_sum_to_one(wordpiece: Tokenizer):
     costs = unigram_costs(np.array([0, 4, 0, 0, 0, 7, 1, 0, 0, 2]), wordpiece.vocabulary)
     assert np.exp(-costs[[1, 5, 6, 7, 8, 9]]).sum() == pytest.approx(1.0, abs=1e-12)
+
+
+def test_many_words_are_cut_in_blocks_of_which_nothing_is_remembered(monkeypatch: pytest.MonkeyPatch):
+    ours = wordpiece_tokenizer([*SPECIALS, "a", "b", "ab", "##b", "##c"], lowercase=True)
+    words = ["ab", "abc", "xy", "b" * 101, "a"] * 3
+    whole = segment(ours, words)
+    given: list[int] = []
+    encode, forgotten = ours.encode_all, []
+    monkeypatch.setattr(vocabulary_fit, "_WORDS_PER_BLOCK", 4)
+    monkeypatch.setattr(ours, "encode_all", lambda some: given.append(len(some)) or encode(some))
+    monkeypatch.setattr(ours, "forget", lambda: forgotten.append(len(given)))
+    in_blocks = segment(ours, words)
+    assert (given, forgotten) == ([4, 4, 4, 3], [1, 2, 3, 4])
+    for field in dataclasses.fields(whole):
+        assert getattr(in_blocks, field.name).tolist() == getattr(whole, field.name).tolist()
 
 
 def test_a_word_over_100_characters_is_unknown_and_spelt_out(wordpiece: Tokenizer):
