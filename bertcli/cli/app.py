@@ -5,6 +5,7 @@ Listing the commands imports none of them, so that ``bertcli --help`` stays quic
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from typing import Any
@@ -17,6 +18,8 @@ from bertcli import __version__
 from bertcli.cli import console
 from bertcli.core.component_folder import Folder, did_you_mean
 from bertcli.errors import BertcliError
+
+_INTERRUPTED = 130
 
 COMMANDS = Folder("bertcli.cli.commands", "command")
 
@@ -86,6 +89,7 @@ def run(arguments: list[str] | None = None) -> int:
     command = typer.main.get_command(app)
     try:
         result: Any = command.main(args=arguments, prog_name="bertcli", standalone_mode=False)
+        sys.stdout.flush()
     except BertcliError as error:
         console.show_error(error)
         return error.exit_code
@@ -97,16 +101,24 @@ def run(arguments: list[str] | None = None) -> int:
         return 2
     except (typer.Abort, KeyboardInterrupt):
         console.show_usage_error("interrupted", None)
-        return 130
+        return _INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has gone: that is no failure of ours.
         sys.stdout = None
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        console.show_usage_error(f"cannot write: {error.strerror}", "free some space, or write elsewhere")
+        sys.stdout = None  # what is left in its buffer has no place either
+        return 1
     except SystemExit as error:
         # typer ends with 1 when the reader of our output has gone; to a pipeline that is no failure.
         if isinstance(sys.exc_info()[1].__context__, BrokenPipeError):  # type: ignore[union-attr]
             return 0
         return error.code if isinstance(error.code, int) else 1
+    if result == _INTERRUPTED:  # typer catches Ctrl-C without a word
+        console.show_usage_error("interrupted", None)
     return result if isinstance(result, int) else 0
 
 

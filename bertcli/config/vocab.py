@@ -35,7 +35,8 @@ class VocabBuild(Corpus, Counting):
     alphabet_size: Annotated[int | None, Field(ge=1), Flag("--alphabet-size")] = None
     """Distinct characters at most (default: those that make up 99.99 % of the text)."""
     specials: Annotated[tuple[str, ...], Flag("--special")] = ()
-    """One more special piece, after [MASK]; may be given several times."""
+    """One more special piece, after [MASK], for programs of your own to put in: in a text its characters are text, as
+    those of [MASK] are. May be given several times."""
     pieces: Annotated[tuple[str, ...], Flag("--piece")] = ()
     """WordPiece: a piece of your own, after the specials, such as a word or ##ending; may be given several times."""
     output: Annotated[Path, Flag("--output", "-o")] = Path(DEFAULT_VOCAB)

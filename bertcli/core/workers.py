@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -33,8 +34,8 @@ def map_in_order(
 ) -> Iterator[Result]:
     """``map(make(), items)`` over ``workers`` processes; with fewer than two, or a single item, in this one.
 
-    Each process makes the function once. Only a few items are taken ahead of the result that is due. Raises
-    ``RunError`` where a process was killed.
+    Each process makes the function once. Only a few items are taken ahead of the result that is due; where the caller
+    stops or is interrupted, what is under way is finished first. Raises ``RunError`` where a process was killed.
     """
     waiting = iter(items)
     first = list(islice(waiting, 2))
@@ -45,7 +46,8 @@ def map_in_order(
     try:
         pending: deque[Future[Result]] = deque()
         for item in chain(first, waiting):
-            pending.append(pool.submit(_call, item))
+            with _no_interrupts():
+                pending.append(pool.submit(_call, item))
             if len(pending) >= _AHEAD * workers:
                 yield pending.popleft().result()
         while pending:
@@ -55,7 +57,21 @@ def map_in_order(
             "a worker process was killed, most likely for want of memory", hint="fewer --workers need less memory"
         ) from error
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        with _no_interrupts():  # a second Ctrl-C would leave the processes waiting for more work for ever
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Ctrl-C waits until the end of this block. Processes that begin in it never get one: the first ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _make: Callable[[], Callable[[Any], Any]]  # of a worker process
@@ -65,7 +81,7 @@ _function: Callable[[Any], Any] | None = None
 def _start(make: Callable[[], Callable[[Any], Any]]) -> None:
     global _make
     _make = make
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the first process ends the others
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

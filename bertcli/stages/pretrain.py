@@ -231,5 +231,5 @@ def _refuse_untrained_start(
         raise ModelError(
             f"the MLM loss before the first step is {loss:.2f}, that of a model that knows nothing is {chance:.2f}",
             path=config.init,
-            hint="its weights do not belong to this vocabulary, or were not loaded",
+            hint="its weights belong to other pieces, were not loaded, or hardly trained: start without --init",
         )

@@ -22,6 +22,8 @@ from bertcli.text.vocabulary_fit import VocabularyFit, measure_fit
 from bertcli.text.wordpiece import learn_wordpiece
 from bertcli.text.words import WordCounts, WordSplitter
 
+_MANY_UNKNOWN = 0.01
+
 
 @dataclass(frozen=True)
 class VocabularyReport:
@@ -63,9 +65,14 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
         tokenizer = _learn(config, words, rules)
         size = tokenizer.vocabulary.size
         if size < config.size:
-            notice(f"the corpus gives {size:,} pieces, fewer than the {config.size:,} asked for (--size)")
+            notice(
+                f"the corpus gives {size:,} pieces, fewer than the {config.size:,} asked for (--size): all others are "
+                "too rare (--min-count), gain too little (--min-gain) or are too long (--max-piece-length)"
+            )
         _check_casing(tokenizer, config)
         fit = measure_fit(tokenizer, words)
+        if fit.unknown_words > _MANY_UNKNOWN:
+            notice(f"{fit.unknown_words:.1%} of the words are unknown: --alphabet-size decides on their characters")
         tokenizer.save(directory)
         counts = {"documents": counted.documents, "characters": counted.characters, "words": words.total()}
         facts = {
@@ -97,6 +104,10 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
 
 def _learning_rules(config: VocabBuild, word_rules: WordRules) -> LearningRules:
     """The rules of learning. Raises ``ConfigError`` where a piece given by hand could never be met in a text."""
+    if config.min_gain and config.algorithm != "wordpiece":
+        raise ConfigError(
+            f"--min-gain is for --algorithm wordpiece: {config.algorithm} joins by count", hint="--min-count ends that"
+        )
     if config.pieces and config.algorithm == "bpe":
         raise ConfigError("--piece is for WordPiece: the pieces of BPE follow from its merges", hint="leave it out")
     words_of = WordSplitter(word_rules)

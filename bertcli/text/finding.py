@@ -42,6 +42,8 @@ def file_format(file: CorpusFile) -> str | None:
 
 
 def _matches(pattern: str) -> list[Path]:
+    if not pattern:
+        raise InputFileError("the path of a corpus is empty", hint="is it a variable of the shell that is not set?")
     path = Path(pattern).expanduser()
     if path.is_file():
         _check_format(path)
@@ -52,7 +54,8 @@ def _matches(pattern: str) -> list[Path]:
             raise _empty_folder(path)
         return files
     if not glob.has_magic(pattern):
-        raise InputFileError("no such file or folder", path=path)
+        hint = "standard input is not read: write it to a file" if pattern == "-" else None
+        raise InputFileError("no such file or folder", path=path, hint=hint)
     matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207 - a path's own glob is relative
     files = []
     for match in matches:

@@ -22,6 +22,7 @@ from tokenizers import decoders, models, pre_tokenizers, processors
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core import atomic, fingerprints
 from bertcli.core.hub import local_directory
+from bertcli.core.messages import notice
 from bertcli.errors import ModelError, VocabularyError
 from bertcli.text import vocabulary_files
 from bertcli.text.ideographs import are_side_by_side, is_all_ideographs
@@ -238,10 +239,10 @@ class Tokenizer:
 
     def check_casing(self) -> None:
         """Raise ``VocabularyError`` where the pieces contradict the lower-casing."""
-        ordinary = [piece for piece in self._pieces if not (piece.startswith("[") and piece.endswith("]"))]
-        capitals = sum(piece != piece.lower() for piece in ordinary)
+        ordinary = _ordinary(self._pieces)
+        capitals = _capitals(ordinary)
         where = self._path / vocabulary_files.CONFIG if self._path else vocabulary_files.CONFIG
-        if self.vocabulary.lowercase and capitals > max(1, _MOST_CAPITALS * len(ordinary)):
+        if self.vocabulary.lowercase and _is_cased(self._pieces):
             raise VocabularyError(
                 f"a cased vocabulary with lower-casing: {capitals:,} of its pieces have a capital letter, "
                 "and lower-cased text never reaches them",
@@ -331,7 +332,7 @@ def load_tokenizer(where: str) -> Tokenizer:
     """The tokenizer of a vocabulary or model directory, a ``vocab.txt``, or a Hub id.
 
     ``tokenizer.json`` is taken where there is one; otherwise BERT's tokenizer is made from ``vocab.txt``, with the
-    casing that ``tokenizer_config.json`` says (lower-casing where it says nothing, as in transformers). Raises
+    casing that ``tokenizer_config.json`` says; where it says nothing, with the one that the pieces have. Raises
     ``VocabularyError``.
     """
     path = Path(where)
@@ -421,14 +422,20 @@ def _finish(
 
 def _from_vocab_txt(path: Path, directory: Path) -> Tokenizer:
     config = vocabulary_files.read_json(directory / vocabulary_files.CONFIG)
+    pieces = vocabulary_files.read_vocab_txt(path)
+    lowercase = config.get("do_lower_case")
+    if lowercase is None:
+        lowercase = not _is_cased(pieces)
+        if not lowercase:
+            notice(f"{path} has pieces with capital letters, and nothing says that text is lower-cased: it is not")
     return wordpiece_tokenizer(
-        vocabulary_files.read_vocab_txt(path),
-        lowercase=config.get("do_lower_case", True),
+        pieces,
+        lowercase=lowercase,
         normalization=vocabulary_files.normal_form(directory, config),
         tokenize_chinese_chars=config.get("tokenize_chinese_chars", True),
         strip_accents=config.get("strip_accents"),
         specials=vocabulary_files.special_names(directory, config),
-        path=directory,
+        path=path if path.parent == directory and path.name != vocabulary_files.VOCAB else directory,
         config=config,
     )
 
@@ -443,6 +450,11 @@ def _from_tokenizer_json(directory: Path) -> Tokenizer:
     tokenizer = Tokenizer(
         backend, specials=vocabulary_files.special_names(directory, config), path=directory, config=config
     )
+    plain = directory / vocabulary_files.VOCAB
+    if tokenizer.is_wordpiece and plain.is_file():
+        listed = vocabulary_files.read_vocab_txt(plain)
+        if listed != tokenizer.pieces(range(len(listed))) if len(listed) <= tokenizer.vocabulary.size else True:
+            notice(f"{plain} and {vocabulary_files.TOKENIZER} have different pieces: those of the latter are used")
     said, done = config.get("do_lower_case"), tokenizer.vocabulary.lowercase
     if said is not None and said != done and tokenizer.is_wordpiece:
         raise VocabularyError(
@@ -466,6 +478,20 @@ def _calls(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         characters += len(text)
     if begin < len(texts):
         yield texts[begin:]
+
+
+def _ordinary(pieces: Sequence[str]) -> list[str]:
+    return [piece for piece in pieces if not (piece.startswith("[") and piece.endswith("]"))]
+
+
+def _capitals(ordinary: Sequence[str]) -> int:
+    return sum(piece != piece.lower() for piece in ordinary)
+
+
+def _is_cased(pieces: Sequence[str]) -> bool:
+    """Whether more pieces have a capital letter than lower-cased text leaves by chance."""
+    ordinary = _ordinary(pieces)
+    return _capitals(ordinary) > max(1, _MOST_CAPITALS * len(ordinary))
 
 
 def _pieces_in_order(backend: tokenizers.Tokenizer, path: Path | None) -> list[str]:

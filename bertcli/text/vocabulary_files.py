@@ -22,7 +22,7 @@ _ROLES = {"pad_token": PAD, "unk_token": UNK, "cls_token": CLS, "sep_token": SEP
 def read_vocab_txt(path: Path) -> list[str]:
     """The pieces, one a line. Raises ``VocabularyError`` with the lines of a repeated or empty piece."""
     try:
-        lines = path.read_text("utf-8").split("\n")
+        lines = path.read_text("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise VocabularyError(
             f"not UTF-8: byte 0x{error.object[error.start]:02x} at offset {error.start:,}", path=path, hint=HINT
@@ -35,6 +35,10 @@ def read_vocab_txt(path: Path) -> list[str]:
         raise VocabularyError("the vocabulary is empty", path=path, hint=HINT)
     first_line: dict[str, int] = {}
     for number, piece in enumerate(lines, start=1):
+        if " " in piece.strip():
+            raise VocabularyError(
+                "a line with spaces: this is a text, not a vocabulary", path=path, line=number, hint=HINT
+            )
         if not piece:
             raise VocabularyError("an empty piece", path=path, line=number, hint="every line holds one piece")
         if piece in first_line:

@@ -243,6 +243,13 @@ def test_an_output_that_is_in_the_way_is_refused_before_any_work(capsys: pytest.
             "hint: leave it out\n",
         ),
         (
+            ["corpus.txt", "--min-gain", "3", "--algorithm", "bpe"],
+            "error: --min-gain is for --algorithm wordpiece: bpe joins by count\n",
+            "hint: --min-count ends that\n",
+        ),
+        ([""], "error: the path of a corpus is empty\n", "hint: is it a variable of the shell that is not set?\n"),
+        (["-"], "error: -: no such file or folder\n", "hint: standard input is not read: write it to a file\n"),
+        (
             ["corpus.txt", "--special", "[MASK]"],
             "error: --special '[MASK]': expected a new name that is no word of a text\n",
             "hint: for example --special [ENT]: a special piece is never masked, whatever the text says\n",
@@ -317,3 +324,27 @@ def test_learning_may_end_early_and_pieces_stay_short(capsys: pytest.CaptureFixt
     assert max(len(piece.removeprefix("##")) for piece in pieces) == 3
     built(capsys, "--alphabet-size", "8", "-o", "letters")
     assert len({piece[-1] for piece in Path("letters/vocab.txt").read_text().split()[5:]}) <= 8
+
+
+def test_many_unknown_words_are_told(capsys: pytest.CaptureFixture[str]):
+    report, error = built(capsys, "--alphabet-size", "5")
+    share = report["fit"]["unknown_words"]
+    assert share > 0.5
+    assert f"note: {share:.1%} of the words are unknown: --alphabet-size decides on their characters\n" in error
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path):
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    with Path("/dev/full").open("w") as full:
+        run_ = subprocess.run(
+            [sys.executable, "-m", "bertcli", "vocab", "build", "corpus.txt"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert run_.returncode == 1
+    assert run_.stderr.splitlines()[-2:] == [
+        "error: cannot write: No space left on device",
+        "hint: free some space, or write elsewhere",
+    ]

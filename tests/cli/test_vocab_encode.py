@@ -97,3 +97,40 @@ def test_a_worker_that_is_killed_is_told(bertcli, monkeypatch):
     assert outcome.code == 1
     assert "error: a worker process was killed, most likely for want of memory" in outcome.err
     assert "hint: fewer --workers need less memory" in outcome.err
+
+
+def test_the_name_of_a_file_is_cut_with_a_word_of_warning(bertcli, workplace):
+    (workplace / "the").write_text("tall trees")
+    outcome = bertcli("vocab", "encode", "the", "--vocab", "vocab", "--json")
+    assert outcome.json()["pieces"] == ["the"]
+    assert (
+        "note: the is a file, and its name is what is cut; for its lines: bertcli vocab encode - < FILE" in outcome.err
+    )
+
+
+def test_a_text_in_place_of_a_vocabulary_is_told(bertcli, workplace):
+    (workplace / "text.txt").write_text("the\ntall trees\n")
+    outcome = bertcli("vocab", "encode", "the", "--vocab", "text.txt")
+    assert outcome.code == 2
+    assert "error: text.txt:2: a line with spaces: this is a text, not a vocabulary\n" in outcome.err
+
+
+def test_a_file_that_lacks_special_pieces_is_named(bertcli, workplace):
+    (workplace / "few.txt").write_text("\ufeff[PAD]\n[UNK]\nthe\n")
+    outcome = bertcli("vocab", "encode", "the", "--vocab", "few.txt")
+    assert "error: few.txt: the vocabulary lacks [CLS], [SEP], [MASK]\n" in outcome.err
+
+
+def test_a_vocabulary_with_capitals_is_cased_where_nothing_is_said(bertcli, workplace):
+    (workplace / "cased.txt").write_text("\n".join([*SPECIALS, "The", "the", "Tree", "tree"]))
+    outcome = bertcli("vocab", "encode", "The tree", "--vocab", "cased.txt", "--json")
+    assert outcome.json()["pieces"] == ["The", "tree"]
+    assert "note: cased.txt has pieces with capital letters, and nothing says that text is lower-cased" in outcome.err
+
+
+def test_two_files_that_disagree_are_told(bertcli, workplace):
+    listed = workplace / "vocab" / "vocab.txt"
+    listed.write_text(listed.read_text().replace("tall\n", "small\n"))
+    outcome = bertcli("vocab", "encode", "tall", "--vocab", "vocab", "--json")
+    assert outcome.json()["pieces"] == ["tall"]
+    assert "vocab.txt and tokenizer.json have different pieces: those of the latter are used" in outcome.err

@@ -71,7 +71,7 @@ def test_the_report_is_what_both_tokenizers_make_of_the_text(bertcli):
         assert report[f"{prefix}fit"]["unknown_pieces"] == unknown / tokens
         assert report[f"{prefix}fingerprint"] == load_tokenizer(directory).vocabulary.fingerprint
     assert "note: 3 words of the text save pieces, fewer than the 1,000 asked for (--add)\n" in outcome.err
-    assert outcome.err.endswith("note: next: bertcli mask build text.txt --vocab new\n")
+    assert outcome.err.endswith("note: next: bertcli mask build text.txt --vocab new -o bertcli-out/data-extended\n")
 
 
 def test_a_terminal_gets_a_table(bertcli):
@@ -129,8 +129,10 @@ def test_the_next_command_reads_the_text_alike_and_a_model_is_continued(bertcli)
     assert "more.csv: no such file or folder" in outcome.err
     outcome = bertcli("vocab", "extend", "base", "--on", "table.csv", "--text-column", "body")
     assert outcome.err.endswith(
-        "note: next: bertcli mask build table.csv --text-column body --vocab bertcli-out/vocab-extended\n"
-        "note: then: bertcli pretrain --mlm --init base\n"
+        "note: next: bertcli mask build table.csv --text-column body --vocab bertcli-out/vocab-extended "
+        "-o bertcli-out/data-extended\n"
+        "note: then: bertcli pretrain --mlm --init base --data bertcli-out/data-extended "
+        "-o bertcli-out/runs/pretrain-extended\n"
     )
 
 
@@ -195,6 +197,7 @@ def test_what_is_wrong_is_said_and_nothing_is_left(arguments: list[str], error: 
     Path("odd.json").rename("odd/tokenizer.json")
     Path("cased").mkdir()
     Path("cased/vocab.txt").write_text("\n".join([*SPECIALS, "A", "B", "C", "a"]))
+    Path("cased/tokenizer_config.json").write_text('{"do_lower_case": true}')
     said = refusal(bertcli, *arguments)
     assert error in said
     assert hint in said

@@ -82,6 +82,7 @@ def test_control_characters_of_a_piece_do_not_reach_the_terminal(bertcli):
 
 def test_a_vocabulary_that_contradicts_its_casing_is_shown_with_a_notice(bertcli):
     write("wrong", [*PIECES, "Aa", "Bb", "Cc"])
+    Path("wrong/tokenizer_config.json").write_text('{"do_lower_case": true}')
     shown = bertcli("vocab", "show", "wrong", "--json")
     assert shown.json()["size"] == 15
     assert "note: wrong: a cased vocabulary with lower-casing: 3 of its pieces have a capital letter" in shown.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from pathlib import Path
 
 from bertcli.cli import console, vocab_tables
 from bertcli.cli.options import command_app, configured_command
@@ -17,6 +18,10 @@ from bertcli.core.messages import notice
 from bertcli.core.settings import Flag
 
 app = command_app(help="Learn, extend, show, compare and use vocabularies.")
+
+# Beside what the plain chain of commands wrote.
+_EXTENDED_DATA = "bertcli-out/data-extended"
+_EXTENDED_RUN = "bertcli-out/runs/pretrain-extended"
 
 
 def build(config: VocabBuild, as_json: bool) -> None:
@@ -50,9 +55,10 @@ def extend(config: VocabExtend, as_json: bool) -> None:
     else:
         vocab_tables.show_extended(report)
     build = ["bertcli", "mask", "build", *config.dump()["corpus"], *_reading_flags(config), "--vocab", report.directory]
-    notice(f"next: {shlex.join(build)}")
+    notice(f"next: {shlex.join([*build, '-o', _EXTENDED_DATA])}")
     if report.model is not None:
-        notice(f"then: {shlex.join(['bertcli', 'pretrain', '--mlm', '--init', report.model])}")
+        pretrain = ["bertcli", "pretrain", "--mlm", "--init", report.model, "--data", _EXTENDED_DATA]
+        notice(f"then: {shlex.join([*pretrain, '-o', _EXTENDED_RUN])}")
 
 
 def _reading_flags(config: Corpus) -> list[str]:
@@ -78,6 +84,8 @@ def encode(config: VocabEncode, as_json: bool) -> None:
         for line in encode_lines(config, sys.stdin.buffer, as_json=as_json):
             print(line)
         return
+    if Path(config.text).is_file():
+        notice(f"{config.text} is a file, and its name is what is cut; for its lines: bertcli vocab encode - < FILE")
     encoded = encode_text(config)
     if as_json:
         console.show_json(encoded.dump())
