@@ -222,6 +222,7 @@ def test_a_cased_vocabulary_with_lower_casing_is_an_error(workplace, bertcli):
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij", "The", "House", "Rain", "Monday"]
     Path("cased").mkdir()
     Path("cased/vocab.txt").write_text("\n".join(pieces) + "\n")
+    Path("cased/tokenizer_config.json").write_text('{"do_lower_case": true}')
     error = bad(bertcli, "mask", "build", "corpus.txt", "--vocab", "cased", "-o", "new")
     assert "cased" in error
     assert "do_lower_case" in error
