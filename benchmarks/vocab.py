@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from bertcli.config.counting import in_bytes
 from bertcli.text import corpus
 
 CONTESTANTS = ("tokenizers", "bertcli")
@@ -209,14 +210,6 @@ def spell_words(draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         letters[has_digit, place] = LETTERS[rest[has_digit] % 26]
         rest //= 26
     return letters, lengths
-
-
-def in_bytes(text: str) -> int:
-    """``5GB`` as bytes."""
-    match = re.fullmatch(r"([0-9.]+)\s*([kMGT])B", text)
-    if match is None:
-        sys.exit(f"{text}: expected a size such as 5GB")
-    return int(float(match[1]) * {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}[match[2]])
 
 
 def say(text: str) -> None:

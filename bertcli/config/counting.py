@@ -15,12 +15,13 @@ SMALLEST_MEMORY = 500 * 10**6
 
 
 def _check_memory(text: str) -> str:
-    if _bytes(text) < SMALLEST_MEMORY:
+    if in_bytes(text) < SMALLEST_MEMORY:
         raise ValueError(f"{text} is too little: the program, a worker and the words of a small corpus need 500MB")
     return text
 
 
-def _bytes(text: str) -> int:
+def in_bytes(text: str) -> int:
+    """``2GB`` or ``800MB`` as bytes. Raises ``ValueError`` where it is no amount of memory."""
     match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([kmgt]i?b?)\s*", text, re.IGNORECASE)
     if match is None:
         raise ValueError(f"expected an amount of memory such as 2GB or 800MB, got {text!r}")
@@ -37,4 +38,4 @@ class Counting(Workers):
     @property
     def memory_bytes(self) -> int:
         """The memory to use, in bytes."""
-        return _bytes(self.memory)
+        return in_bytes(self.memory)

@@ -74,21 +74,20 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
         if fit.unknown_words > _MANY_UNKNOWN:
             notice(f"{fit.unknown_words:.1%} of the words are unknown: --alphabet-size decides on their characters")
         tokenizer.save(directory)
-        counts = {"documents": counted.documents, "characters": counted.characters, "words": words.total()}
         facts = {
             "vocabulary": tokenizer.vocabulary.dump(),
             "corpus": corpus.fingerprint(files),
-            "counts": counts,
-            "dropped": counted.dropped,
-            "dropped_words": counted.words.dropped,
-            "count_error": counted.words.error,
+            **counted.facts(),
             "fit": asdict(fit),
         }
         write_manifest(directory, kind="vocabulary", command="vocab build", config=config.dump(), **facts)
     return VocabularyReport(
         directory=str(config.output),
         size=size,
+        documents=counted.documents,
         dropped=counted.dropped,
+        characters=counted.characters,
+        words=words.total(),
         distinct_words=len(words),
         dropped_words=counted.words.dropped,
         count_error=counted.words.error,
@@ -98,7 +97,6 @@ def build_vocabulary(config: VocabBuild) -> VocabularyReport:
         fingerprint=tokenizer.vocabulary.fingerprint,
         fit=fit,
         elapsed_seconds=time.monotonic() - started_at,
-        **counts,
     )
 
 
@@ -126,9 +124,8 @@ def _learning_rules(config: VocabBuild, word_rules: WordRules) -> LearningRules:
                 f"--special {special!r}: expected a new name that is no word of a text",
                 hint="for example --special [ENT]: a special piece is never masked, whatever the text says",
             )
-    repeated = sorted(
-        {name for name in (*config.specials, *config.pieces) if (*config.specials, *config.pieces).count(name) > 1}
-    )
+    given = (*config.specials, *config.pieces)
+    repeated = sorted({name for name in given if given.count(name) > 1})
     if repeated:
         raise ConfigError(f"given twice: {', '.join(repeated)}", hint="name every --special and --piece once")
     return LearningRules(

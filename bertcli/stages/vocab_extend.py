@@ -91,10 +91,7 @@ def extend_vocabulary(config: VocabExtend) -> VocabularyExtensionReport:
             "added": len(chosen),
             "filled": extension.filled,
             "corpus": corpus.fingerprint(files),
-            "counts": {"documents": counted.documents, "characters": counted.characters, "words": words.total()},
-            "dropped": counted.dropped,
-            "dropped_words": counted.words.dropped,
-            "count_error": counted.words.error,
+            **counted.facts(),
             "fit": asdict(fit),
         }
         write_manifest(directory, kind="vocabulary", command="vocab extend", config=config.dump(), **facts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bertcli.config.corpus import Corpus
 from bertcli.config.counting import Counting
@@ -59,6 +60,19 @@ class CorpusWords:
     documents: int
     characters: int
     dropped: dict[str, int]
+
+    def facts(self) -> dict[str, Any]:
+        """What a vocabulary's manifest says of the text that it was made from."""
+        return {
+            "counts": {
+                "documents": self.documents,
+                "characters": self.characters,
+                "words": self.words.counts.total(),
+            },
+            "dropped": self.dropped,
+            "dropped_words": self.words.dropped,
+            "count_error": self.words.error,
+        }
 
 
 def count_corpus(files: Sequence[CorpusFile], reading: Corpus, counting: Counting, rules: WordRules) -> CorpusWords:

@@ -28,18 +28,7 @@ from bertcli.text import vocabulary_files
 from bertcli.text.ideographs import are_side_by_side, is_all_ideographs
 from bertcli.text.long_texts import LONGEST_TEXT, cut_long
 from bertcli.text.normalization import Normalization, WordRules, normalization_of
-from bertcli.text.pieces import (
-    CLS,
-    CONTINUATION,
-    LONGEST_SEQUENCE,
-    LONGEST_WORD,
-    MASK,
-    PAD,
-    SEP,
-    SPECIALS,
-    UNK,
-    WORD_END,
-)
+from bertcli.text.pieces import CONTINUATION, LONGEST_SEQUENCE, LONGEST_WORD, UNK, WORD_END
 from bertcli.text.word_cache import EncodedTexts, WordCache
 
 _TEXTS_PER_CALL = 4096
@@ -86,7 +75,7 @@ class Tokenizer:
         model = self._parts["model"]
         usual = {"continuing_subword_prefix": CONTINUATION, "max_input_chars_per_word": LONGEST_WORD}
         return bool(
-            self.is_wordpiece and self._is_by_word() and all(model[name] == value for name, value in usual.items())
+            self.is_wordpiece and self.cuts_as_bert and all(model[name] == value for name, value in usual.items())
         )
 
     def with_pieces(self, pieces: Sequence[str]) -> Tokenizer:
@@ -123,10 +112,10 @@ class Tokenizer:
         ideographs = "" if self.casing["tokenize_chinese_chars"] else ", joins ideographs"
         return f"{letters}, {'strips' if self.strips_accents else 'keeps'} accents{ideographs}"
 
-    @property
+    @cached_property
     def marks_word_ends(self) -> bool:
         """Whether a piece that ends a word carries ``</w>``, as in classical BPE."""
-        return self._ends_words
+        return bool(self._parts["model"].get("end_of_word_suffix") == WORD_END)
 
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Piece ids of each text, without special pieces and uncut."""
@@ -207,7 +196,7 @@ class Tokenizer:
         pieces = self.pieces(ids)
         if self.is_wordpiece:
             return " ".join(pieces).replace(f" {CONTINUATION}", "")
-        if self._ends_words:
+        if self.marks_word_ends:
             return "".join(piece.replace(WORD_END, " ") for piece in pieces).strip()
         return str(self._backend.decode(list(map(int, ids)), skip_special_tokens=False))
 
@@ -232,7 +221,7 @@ class Tokenizer:
 
     def word_starts(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
         """(seq,) whether each piece of a text begins a word."""
-        if self.is_wordpiece or not self._ends_words:
+        if self.is_wordpiece or not self.marks_word_ends:
             return ~self.continuation[ids]
         ends = np.array([piece.endswith(WORD_END) for piece in self._pieces])[ids]
         return np.concatenate([[True], ends[:-1]])[: len(ids)]
@@ -241,7 +230,8 @@ class Tokenizer:
         """Raise ``VocabularyError`` where the pieces contradict the lower-casing."""
         ordinary = _ordinary(self._pieces)
         capitals = _capitals(ordinary)
-        where = self._path / vocabulary_files.CONFIG if self._path else vocabulary_files.CONFIG
+        directory = self._path.parent if self._path and self._path.is_file() else self._path
+        where = directory / vocabulary_files.CONFIG if directory else vocabulary_files.CONFIG
         if self.vocabulary.lowercase and _is_cased(self._pieces):
             raise VocabularyError(
                 f"a cased vocabulary with lower-casing: {capitals:,} of its pieces have a capital letter, "
@@ -317,10 +307,6 @@ class Tokenizer:
             and all(token["special"] for token in self._parts["added_tokens"])
         )
 
-    @cached_property
-    def _ends_words(self) -> bool:
-        return bool(self._parts["model"].get("end_of_word_suffix") == WORD_END)
-
 
 def _rebuilt(
     backend: tokenizers.Tokenizer, specials: dict[str, str], path: Path | None, config: dict[str, Any]
@@ -369,7 +355,7 @@ def wordpiece_tokenizer(
 
     ``specials`` has the pieces of BERT's five roles; ``more_specials`` are special without a role.
     """
-    specials = specials or _SPECIALS
+    specials = specials or vocabulary_files.ROLES
     numbers = {piece: number for number, piece in enumerate(pieces)}
     missing = [piece for piece in specials.values() if piece not in numbers]
     if missing:
@@ -398,12 +384,8 @@ def bpe_tokenizer(
     backend.normalizer = WordRules(lowercase, normalization).normalizer()
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.decoder = decoders.BPEDecoder(suffix=WORD_END)
-    _finish(backend, _SPECIALS, more_specials, numbers)
-    return Tokenizer(backend, specials=_SPECIALS, path=None, config={})
-
-
-_SPECIALS = {"pad_token": PAD, "unk_token": UNK, "cls_token": CLS, "sep_token": SEP, "mask_token": MASK}
-assert set(_SPECIALS.values()) == set(SPECIALS)
+    _finish(backend, vocabulary_files.ROLES, more_specials, numbers)
+    return Tokenizer(backend, specials=vocabulary_files.ROLES, path=None, config={})
 
 
 def _finish(
@@ -435,7 +417,7 @@ def _from_vocab_txt(path: Path, directory: Path) -> Tokenizer:
         tokenize_chinese_chars=config.get("tokenize_chinese_chars", True),
         strip_accents=config.get("strip_accents"),
         specials=vocabulary_files.special_names(directory, config),
-        path=path if path.parent == directory and path.name != vocabulary_files.VOCAB else directory,
+        path=directory if path.name == vocabulary_files.VOCAB else path,
         config=config,
     )
 
@@ -453,7 +435,7 @@ def _from_tokenizer_json(directory: Path) -> Tokenizer:
     plain = directory / vocabulary_files.VOCAB
     if tokenizer.is_wordpiece and plain.is_file():
         listed = vocabulary_files.read_vocab_txt(plain)
-        if listed != tokenizer.pieces(range(len(listed))) if len(listed) <= tokenizer.vocabulary.size else True:
+        if listed != tokenizer.pieces(range(tokenizer.vocabulary.size))[: len(listed)]:
             notice(f"{plain} and {vocabulary_files.TOKENIZER} have different pieces: those of the latter are used")
     said, done = config.get("do_lower_case"), tokenizer.vocabulary.lowercase
     if said is not None and said != done and tokenizer.is_wordpiece:

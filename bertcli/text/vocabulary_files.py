@@ -16,7 +16,8 @@ FILES = (VOCAB, TOKENIZER, CONFIG, SPECIALS_MAP, "vocab.json", "merges.txt")
 
 HINT = "`bertcli vocab build CORPUS` makes a vocabulary; -o says where"
 
-_ROLES = {"pad_token": PAD, "unk_token": UNK, "cls_token": CLS, "sep_token": SEP, "mask_token": MASK}
+ROLES = {"pad_token": PAD, "unk_token": UNK, "cls_token": CLS, "sep_token": SEP, "mask_token": MASK}
+"""BERT's special pieces by role, as tokenizer_config.json names them."""
 
 
 def read_vocab_txt(path: Path) -> list[str]:
@@ -69,7 +70,7 @@ def special_names(directory: Path, config: dict[str, Any]) -> dict[str, str]:
     """The piece of each role (``pad_token``, …), as the files say, else BERT's names."""
     said = read_json(directory / SPECIALS_MAP) | config
     names = {}
-    for role, usual in _ROLES.items():
+    for role, usual in ROLES.items():
         value = said.get(role)
         if isinstance(value, dict):
             value = value.get("content")

@@ -134,3 +134,12 @@ def test_two_files_that_disagree_are_told(bertcli, workplace):
     outcome = bertcli("vocab", "encode", "tall", "--vocab", "vocab", "--json")
     assert outcome.json()["pieces"] == ["tall"]
     assert "vocab.txt and tokenizer.json have different pieces: those of the latter are used" in outcome.err
+
+
+def test_a_file_that_contradicts_its_casing_is_told_where_that_is_said(bertcli, workplace):
+    (workplace / "cased.txt").write_text("\n".join([*SPECIALS, "The", "the", "Tree", "tree"]))
+    (workplace / "tokenizer_config.json").write_text('{"do_lower_case": true}')
+    outcome = bertcli("mask", "build", "corpus.txt", "--vocab", "cased.txt", "-o", "new")
+    assert outcome.code == 2
+    assert "error: cased.txt: a cased vocabulary with lower-casing" in outcome.err
+    assert 'hint: set "do_lower_case": false in tokenizer_config.json\n' in outcome.err
