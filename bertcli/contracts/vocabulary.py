@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,15 @@ class Vocabulary:
     lowercase: bool
     fingerprint: str
 
+    @cached_property
+    def is_special(self) -> NDArray[np.bool_]:
+        """(vocab,) whether each id is a special."""
+        return np.isin(np.arange(self.size), self.special_ids)
+
+    @cached_property
     def ordinary_ids(self) -> NDArray[np.int64]:
         """All ids that are no specials: what a random replacement is drawn from."""
-        ids = np.arange(self.size, dtype=np.int64)
-        return ids[~np.isin(ids, self.special_ids)]
+        return np.flatnonzero(~self.is_special)
 
     def dump(self) -> dict[str, Any]:
         """As JSON values, for manifests."""

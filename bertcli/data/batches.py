@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -23,6 +24,8 @@ from bertcli.errors import RunError
 Result = TypeVar("Result")
 
 _BATCHES_AHEAD = 4
+_MODEL_COLUMNS = frozenset({"input_ids", "token_type_ids", "attention_mask"})
+"""What an encoder reads; of all else a batch keeps what its objectives write."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,12 @@ class Cursor:
 
     epoch: int = 0
     taken: int = 0
+    step: int = 0
+    """Optimizer steps taken in all."""
 
     def dump(self) -> dict[str, int]:
         """For a checkpoint."""
-        return {"epoch": self.epoch, "taken": self.taken}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,15 @@ def batch_stream(
     micro_batch_size: int,
     seed: int,
     start: Cursor,
+    steps: int | None = None,
     workers: int,
     rank: int = 0,
     world_size: int = 1,
 ) -> Generator[StepBatches, None, None]:
     """The batches of every optimizer step from ``start`` on, without end.
 
-    ``workers`` threads prepare them ahead; 0 prepares each when it is asked for. Process ``rank`` of ``world_size``
+    ``steps`` is the length of the whole run, for what moves while it goes on; without it nothing does. ``workers``
+    threads prepare them ahead; 0 prepares each when it is asked for. Process ``rank`` of ``world_size``
     gets its share of every step.
     """
 
@@ -70,15 +77,21 @@ def batch_stream(
                 for share in shares
                 for at in range(0, len(share.numbers), micro_batch_size)
             ][rank::world_size]
-            yield lambda micro=micro, after=after: StepBatches(  # type: ignore[misc]
-                tuple(make_batch(examples, objectives, share.epoch, share.numbers) for share in micro), after.dump()
-            )
+            progress = (after.step - 1) / steps if steps else 0.0
+            yield partial(_step_batches, examples, objectives, micro, progress, after)
 
     return prepared_ahead(jobs(), workers)
 
 
+def _step_batches(
+    examples: Examples, objectives: Objectives, micro: list[_Share], progress: float, after: Cursor
+) -> StepBatches:
+    batches = (make_batch(examples, objectives, share.epoch, share.numbers, progress) for share in micro)
+    return StepBatches(tuple(batches), after.dump())
+
+
 def _steps(examples: Examples, batch_size: int, seed: int, start: Cursor) -> Iterator[tuple[list[_Share], Cursor]]:
-    epoch, taken = start.epoch, start.taken
+    epoch, taken, step = start.epoch, start.taken, start.step
     order = permutation(seed, "example order", epoch, examples.count(epoch))
     while True:
         shares: list[_Share] = []
@@ -93,7 +106,8 @@ def _steps(examples: Examples, batch_size: int, seed: int, start: Cursor) -> Ite
             shares.append(_Share(epoch, numbers))
             taken += len(numbers)
             missing -= len(numbers)
-        yield shares, Cursor(epoch, taken)
+        step += 1
+        yield shares, Cursor(epoch, taken, step)
 
 
 def evaluation_batches(
@@ -105,23 +119,25 @@ def evaluation_batches(
         yield make_batch(examples, objectives, 0, np.arange(at, min(at + batch_size, count)))
 
 
-def make_batch(examples: Examples, objectives: Objectives, epoch: int, numbers: NDArray[np.int64]) -> Batch:
+def make_batch(
+    examples: Examples, objectives: Objectives, epoch: int, numbers: NDArray[np.int64], progress: float = 0.0
+) -> Batch:
     """One micro-batch: finished columns, cut to the longest sequence, with counts and target positions."""
-    columns = examples.columns(epoch, numbers)
-    counts = {name: objective.count(columns) for name, objective in objectives.items()}
-    kept = _trimmed(columns) | _targets(columns, objectives)
+    columns = examples.columns(epoch, numbers, progress)
+    counts: dict[str, int] = {}
+    for objective in objectives.values():
+        counts |= objective.count(columns)
+    kept = _trimmed(columns, _MODEL_COLUMNS.union(*(objective.writes for objective in objectives.values())))
+    kept |= _targets(columns, objectives)
     return Batch(kept, numbers, epoch=epoch, tokens=int(columns["attention_mask"].sum()), counts=counts)
 
 
-def _trimmed(columns: Columns) -> Columns:
-    """Without what the model does not read; no attention mask where nothing is padded."""
+def _trimmed(columns: Columns, wanted: frozenset[str]) -> Columns:
+    """The wanted columns, cut to the longest sequence; no attention mask where nothing is padded."""
     attention_mask = columns["attention_mask"]
     longest = int(attention_mask.sum(axis=1).max())
-    dropped = {"special_tokens_mask", "relation", "example_ids"}
     kept = {
-        name: values[:, :longest] if values.ndim > 1 else values
-        for name, values in columns.items()
-        if name not in dropped
+        name: values[:, :longest] if values.ndim > 1 else values for name, values in columns.items() if name in wanted
     }
     return without_needless_padding(kept)
 

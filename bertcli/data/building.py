@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,13 @@ from bertcli.core.blocks import in_blocks
 from bertcli.core.messages import Progress
 from bertcli.core.workers import map_in_order
 from bertcli.data.arrow_files import ArrowSplitWriter
+from bertcli.data.chunk_encoding import ChunkEncoder, kept_columns
 from bertcli.data.examples import DynamicExamples
 from bertcli.data.held_out import split_documents
-from bertcli.data.token_store import EncodedDocuments, TokenStoreWriter
-from bertcli.text.chinese_words import JiebaWords, Words, split_spaced_sentences
+from bertcli.data.token_store import TokenStoreWriter
+from bertcli.text.chinese_words import Words
 from bertcli.text.corpus import Document
-from bertcli.text.sentences import SENTENCES, Sentences
+from bertcli.text.sentences import Sentences
 from bertcli.text.tokenizer import Tokenizer
 
 SPLITS = ("train", "heldout")
@@ -62,12 +62,12 @@ def write_token_stores(
     keyed = ((document.group if document.group is not None else document.text, document) for document in documents)
     texts = ((is_held_out, document.text) for is_held_out, document in split_documents(keyed, held_out))
     chunks = in_blocks(texts, _CHARACTERS_PER_CALL, lambda item: len(item[1]))
-    encoded = map_in_order(partial(_ChunkEncoder, tokenizer, sentences, words), chunks, workers=workers)
+    encoded = map_in_order(partial(ChunkEncoder, tokenizer, sentences, words), chunks, workers=workers)
     unknown = tokens = characters = ideographs = chinese_words = 0
     with ExitStack() as stack:
         size = tokenizer.vocabulary.size
         writers = [
-            stack.enter_context(TokenStoreWriter(directory / split, size, word_starts=words != "none"))
+            stack.enter_context(TokenStoreWriter(directory / split, size, columns=kept_columns(words)))
             for split in SPLITS
         ]
         for chunk in encoded:
@@ -81,46 +81,6 @@ def write_token_stores(
             progress.update(characters, f"{tokens:,} tokens")
     counts = {split: writer.counts() for split, writer in zip(SPLITS, writers, strict=True)}
     return StoreCounts(counts, unknown / max(1, tokens), characters, ideographs / max(1, chinese_words))
-
-
-@dataclass(frozen=True)
-class _EncodedChunk:
-    """Some documents in pieces; ``held_out`` is (documents,) 0 or 1."""
-
-    documents: EncodedDocuments
-    held_out: NDArray[np.int64]
-    unknown: int
-    characters: int
-    ideographs: int = 0
-    chinese_words: int = 0
-
-
-class _ChunkEncoder:
-    """Sentences and pieces of one chunk of documents after the other."""
-
-    def __init__(self, tokenizer: Tokenizer, sentences: Sentences, words: Words) -> None:
-        self._tokenizer = tokenizer
-        is_spaced = words == "spaces" and sentences == "split"
-        self._sentences_of = split_spaced_sentences if is_spaced else SENTENCES[sentences]
-        self._encode = tokenizer.encode_all if words == "none" else tokenizer.encode_with_word_starts
-        self._with_spaces = JiebaWords() if words == "jieba" else None
-
-    def __call__(self, chunk: list[tuple[bool, str]]) -> _EncodedChunk:
-        groups = [self._sentences_of(text) for _, text in chunk]
-        texts = list(chain.from_iterable(groups))
-        encoded = self._encode(texts if self._with_spaces is None else list(map(self._with_spaces, texts)))
-        ideographs = chinese_words = 0
-        if encoded.word_starts is not None:
-            of_pieces = self._tokenizer.ideographs[encoded.ids]
-            ideographs, chinese_words = int(of_pieces.sum()), int(((of_pieces > 0) & encoded.word_starts).sum())
-        return _EncodedChunk(
-            EncodedDocuments.of(encoded, np.fromiter(map(len, groups), np.int64, len(groups))),
-            np.fromiter((is_held_out for is_held_out, _ in chunk), np.int64, len(chunk)),
-            unknown=int((encoded.ids == self._tokenizer.vocabulary.unk_id).sum()),
-            characters=sum(len(text) for _, text in chunk),
-            ideographs=ideographs,
-            chinese_words=chinese_words,
-        )
 
 
 def write_static_rows(

@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertcli.contracts.batch import Columns
-from bertcli.contracts.objective import Corruption, Objective, relations_of
+from bertcli.contracts.objective import Corruption, Objective, columns_read, relations_of
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.data.arrow_files import read_record_batches
+from bertcli.data.layout import Layout
 from bertcli.data.sequences import SHORT_SEQUENCE_PROBABILITY, Plan, make_plan
+from bertcli.data.token_columns import TokenColumns
 from bertcli.data.token_store import SequenceKind, TokenStore
+from bertcli.text.word_boundaries import WordBoundaries
 
 Objectives = Mapping[str, Objective]
 
@@ -29,8 +32,11 @@ class Examples(Protocol):
     def count(self, epoch: int) -> int:
         """The number of examples in an epoch."""
 
-    def columns(self, epoch: int, numbers: NDArray[np.int64]) -> Columns:
-        """Finished columns of these examples, padded to the longest of them or more."""
+    def columns(self, epoch: int, numbers: NDArray[np.int64], progress: float = 0.0) -> Columns:
+        """Finished columns of these examples, padded to the longest of them or more.
+
+        ``progress`` is the share of the run that is done, for what moves with it.
+        """
 
 
 class DynamicExamples:
@@ -46,8 +52,14 @@ class DynamicExamples:
         seq_length: int,
         seed: int,
         short_sequence_probability: float = SHORT_SEQUENCE_PROBABILITY,
+        boundaries: WordBoundaries | None = None,
     ) -> None:
+        """``boundaries`` tells from the pieces where words begin, for what reads it and a store that does not say.
+
+        Raises ``DataError`` where an objective reads what the store does not have.
+        """
         self._store = store
+        self._reads = TokenColumns(columns_read(objectives), store, boundaries)
         self._vocabulary = vocabulary
         self._objectives = objectives
         self._seed = seed
@@ -72,51 +84,49 @@ class DynamicExamples:
         """The number of examples that the epoch's plan has."""
         return len(self.plan(epoch))
 
-    def columns(self, epoch: int, numbers: NDArray[np.int64]) -> Columns:
+    def columns(self, epoch: int, numbers: NDArray[np.int64], progress: float = 0.0) -> Columns:
         """Read, assemble and corrupt."""
-        return self.corrupt(epoch, self.clean(epoch, numbers))
+        return self.corrupt(epoch, self.clean(epoch, numbers), progress)
 
     def clean(self, epoch: int, numbers: NDArray[np.int64]) -> Columns:
         """Assembled columns before any corruption, with ``special_tokens_mask``, ``relation`` and ``example_ids``."""
-        return assemble(self._store, self.plan(epoch), numbers, self._vocabulary)
+        return assemble(self._store, self.plan(epoch), numbers, self._vocabulary, self._reads)
 
-    def corrupt(self, epoch: int, clean: Columns) -> Columns:
+    def corrupt(self, epoch: int, clean: Columns, progress: float = 0.0) -> Columns:
         """Finished columns for clean ones."""
-        corruption = Corruption(self._seed, epoch, self._vocabulary)
+        corruption = Corruption(self._seed, epoch, self._vocabulary, progress)
         finished = dict(clean)
         for objective in self._objectives.values():
             finished |= objective.corrupt(finished, corruption)
         return finished
 
 
-def assemble(store: TokenStore, plan: Plan, numbers: NDArray[np.int64], vocabulary: Vocabulary) -> Columns:
+def assemble(
+    store: TokenStore, plan: Plan, numbers: NDArray[np.int64], vocabulary: Vocabulary, reads: TokenColumns
+) -> Columns:
     """``[CLS] A [SEP] B [SEP]`` for each example, padded to the longest: columns (batch, seq)."""
-    first, last = plan.first_piece[numbers], plan.first_piece[numbers + 1]
-    piece_lengths = plan.bounds[:, 1] - plan.bounds[:, 0] + 1  # each is followed by [SEP]
-    lengths = [1 + int(piece_lengths[low:high].sum()) for low, high in zip(first, last, strict=True)]
-    shape = (len(numbers), max(lengths))
+    layout = Layout.of(plan, numbers)
+    shape = (layout.rows, layout.width)
     input_ids = np.full(shape, vocabulary.pad_id, dtype=np.int64)
-    token_type_ids = np.zeros(shape, dtype=np.int64)
-    attention_mask = np.zeros(shape, dtype=np.int64)
     input_ids[:, 0] = vocabulary.cls_id
-    for row, (low, high) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
-        at = 1
-        for piece in range(low, high):
-            start, end = plan.bounds[piece].tolist()
-            stop = at + end - start
-            input_ids[row, at:stop] = store.read(start, end)
-            input_ids[row, stop] = vocabulary.sep_id
-            token_type_ids[row, at : stop + 1] = plan.segments[piece]
-            at = stop + 1
-        attention_mask[row, :at] = 1
-    return {
+    flat = input_ids.reshape(-1)
+    flat[layout.tokens] = store.gather("input_ids", layout.starts, layout.ends)
+    flat[layout.separators] = vocabulary.sep_id
+    token_type_ids = np.zeros(shape, dtype=np.int64)
+    segments = plan.segments[layout.pieces]
+    if segments.any():
+        of_pieces = token_type_ids.reshape(-1)
+        of_pieces[layout.tokens] = np.repeat(segments, layout.ends - layout.starts)
+        of_pieces[layout.separators] = segments
+    columns: Columns = {
         "input_ids": input_ids,
         "token_type_ids": token_type_ids,
-        "attention_mask": attention_mask,
-        "special_tokens_mask": np.isin(input_ids, vocabulary.special_ids).astype(np.int64),
+        "attention_mask": (np.arange(layout.width) < layout.lengths[:, None]).astype(np.int64),
+        "special_tokens_mask": vocabulary.is_special[input_ids].astype(np.int64),
         "relation": plan.relation[numbers],
         "example_ids": numbers,
     }
+    return columns | reads.read(layout, columns)
 
 
 class StaticExamples:
@@ -132,7 +142,7 @@ class StaticExamples:
         """The number of rows, the same in every epoch."""
         return int(self._starts[-1])
 
-    def columns(self, epoch: int, numbers: NDArray[np.int64]) -> Columns:
+    def columns(self, epoch: int, numbers: NDArray[np.int64], progress: float = 0.0) -> Columns:
         """Read the rows."""
         chunks = np.searchsorted(self._starts, numbers, side="right") - 1
         columns: Columns = {
@@ -166,6 +176,6 @@ class LimitedExamples:
         count = self._examples.count(epoch)
         return count if self._limit is None else min(count, self._limit)
 
-    def columns(self, epoch: int, numbers: NDArray[np.int64]) -> Columns:
+    def columns(self, epoch: int, numbers: NDArray[np.int64], progress: float = 0.0) -> Columns:
         """The others' columns."""
-        return self._examples.columns(epoch, numbers)
+        return self._examples.columns(epoch, numbers, progress)

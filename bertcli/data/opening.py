@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bertcli.contracts.objective import (
     OBJECTIVES,
     Objective,
+    columns_read,
     make_default_objectives,
     make_objectives,
     relations_of,
@@ -15,8 +17,10 @@ from bertcli.contracts.objective import (
 from bertcli.core.settings import Settings
 from bertcli.data.examples import DynamicExamples, StaticExamples
 from bertcli.data.sequences import SHORT_SEQUENCE_PROBABILITY
-from bertcli.data.token_store import DataDirectory, SequenceKind, TokenStore, open_split
+from bertcli.data.token_store import WORD_STARTS, DataDirectory, SequenceKind, TokenStore, open_split
 from bertcli.errors import ConfigError
+from bertcli.text.tokenizer import load_tokenizer
+from bertcli.text.word_boundaries import WordBoundaries
 
 DEFAULT_SEQ_LENGTH = 128
 
@@ -84,8 +88,16 @@ def open_data(
         seq_length=seq_length,
         seed=data.seed if seed is None or held_out else seed,
         short_sequence_probability=SHORT_SEQUENCE_PROBABILITY if held_out else short_sequence_probability,
+        boundaries=_boundaries(data, objectives),
     )
     return OpenData(data, objectives, examples, store, kind, seq_length)
+
+
+def _boundaries(data: DataDirectory, objectives: Mapping[str, Objective]) -> WordBoundaries | None:
+    """Where words begin by the pieces of the data's vocabulary, where an objective wants to know."""
+    if WORD_STARTS not in columns_read(objectives):
+        return None
+    return WordBoundaries.of(load_tokenizer(str(data.vocabulary_directory)))
 
 
 def _open_static(
@@ -104,8 +116,7 @@ def _open_static(
             hint=f"leave the objectives out, or {rebuild}",
         )
     for name, settings in chosen.items():
-        weight = settings.dump().get("weight", settled[name].dump().get("weight"))
-        settled[name] = settled[name].model_copy(update={"weight": weight})
+        settled[name] = settled[name].model_copy(update={"weight": dict(settings)["weight"]})
         if settings.model_fields_set - {"weight"} and settings.dump() != settled[name].dump():
             raise ConfigError(
                 f"{data.path} is static, masked with {name} {settled[name].dump()}; {settings.dump()} was asked for",

@@ -6,7 +6,8 @@ holds the (exclusive) end of every sentence in the same coordinates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -27,6 +28,8 @@ SequenceKind = Literal["segment-pairs", "full-sentences", "document-sentences"]
 
 MADE_BY = "bertcli mask build CORPUS"
 WORD_STARTS = "word_starts"
+COLUMN_TYPES = {WORD_STARTS: pa.bool_()}
+"""Optional columns, a value for each piece: whether it begins a word of the language."""
 _TOKENS_PER_RECORD_BATCH = 1_000_000
 
 
@@ -88,13 +91,14 @@ class EncodedDocuments:
     ids: NDArray[np.int32]
     sentence_lengths: NDArray[np.int64]
     sentences: NDArray[np.int64]
-    word_starts: NDArray[np.bool_] | None = None
-    """(pieces,) whether each begins a word of the language, where that is kept."""
+    columns: dict[str, NDArray[Any]] = field(default_factory=dict)
+    """Optional columns (pieces,) by name; see ``COLUMN_TYPES``."""
 
     @classmethod
     def of(cls, encoded: EncodedTexts, sentences: NDArray[np.int64]) -> EncodedDocuments:
         """From sentences one after the other, and how many of them each document has."""
-        return cls(encoded.ids, np.diff(encoded.ends, prepend=0), sentences, encoded.word_starts)
+        columns = {} if encoded.word_starts is None else {WORD_STARTS: encoded.word_starts}
+        return cls(encoded.ids, np.diff(encoded.ends, prepend=0), sentences, columns)
 
     def where(self, chosen: NDArray[np.bool_]) -> EncodedDocuments:
         """Only the documents of a mask (documents,)."""
@@ -106,7 +110,7 @@ class EncodedDocuments:
             self.ids[of_pieces],
             self.sentence_lengths[of_sentences],
             self.sentences[chosen],
-            None if self.word_starts is None else self.word_starts[of_pieces],
+            {name: values[of_pieces] for name, values in self.columns.items()},
         )
 
     def filled(self) -> EncodedDocuments:
@@ -115,21 +119,20 @@ class EncodedDocuments:
         owners = np.repeat(np.arange(len(self.sentences)), self.sentences)
         sentences = np.bincount(owners[with_pieces], minlength=len(self.sentences))
         lengths = self.sentence_lengths[with_pieces]
-        return EncodedDocuments(self.ids, lengths, sentences[sentences > 0], self.word_starts)
+        return EncodedDocuments(self.ids, lengths, sentences[sentences > 0], self.columns)
 
 
 class TokenStoreWriter:
     """Writes documents into one split, in constant memory; a context, at whose end the split is described."""
 
-    def __init__(self, directory: Path, vocabulary_size: int, *, word_starts: bool = False) -> None:
-        """``word_starts`` adds the column of that name; all documents must then have it."""
+    def __init__(self, directory: Path, vocabulary_size: int, *, columns: Collection[str] = ()) -> None:
+        """``columns`` are the optional ones; all documents must have them."""
         self._id_type = pa.uint16() if vocabulary_size <= 1 << 16 else pa.int32()
         self._dtype = np.uint16 if vocabulary_size <= 1 << 16 else np.int32
         fields = [("input_ids", pa.list_(self._id_type)), ("sentence_ends", pa.list_(pa.int32()))]
-        if word_starts:
-            fields.append((WORD_STARTS, pa.list_(pa.bool_())))
+        self._columns = sorted(columns)
+        fields += [(name, pa.list_(COLUMN_TYPES[name])) for name in self._columns]
         self._split = ArrowSplitWriter(directory, pa.schema(fields))
-        self._keeps_word_starts = word_starts
         self._pending: list[EncodedDocuments] = []
         self._pending_tokens = 0
         self.documents = 0
@@ -146,8 +149,8 @@ class TokenStoreWriter:
         self.documents += len(filled.sentences)
         self.sentences += len(filled.sentence_lengths)
         self.tokens += len(filled.ids)
-        if filled.word_starts is not None:
-            self.words += int(filled.word_starts.sum())
+        if WORD_STARTS in self._columns:
+            self.words += int(filled.columns[WORD_STARTS].sum())
         if self._pending_tokens >= _TOKENS_PER_RECORD_BATCH:
             self._flush()
 
@@ -165,7 +168,7 @@ class TokenStoreWriter:
     def counts(self) -> dict[str, int]:
         """For the manifest."""
         counts = {"documents": self.documents, "sentences": self.sentences, "tokens": self.tokens}
-        return counts | {"words": self.words} if self._keeps_word_starts else counts
+        return counts | {"words": self.words} if WORD_STARTS in self._columns else counts
 
     def _flush(self) -> None:
         sentences = np.concatenate([part.sentences for part in self._pending]) if self._pending else np.zeros(0, int)
@@ -180,9 +183,9 @@ class TokenStoreWriter:
                 "input_ids": _lists(document_starts, pa.array(ids, self._id_type)),
                 "sentence_ends": _lists(sentence_starts, pa.array(in_document, pa.int32())),
             }
-            if self._keeps_word_starts:
-                starts = [part.word_starts for part in self._pending if part.word_starts is not None]
-                columns[WORD_STARTS] = _lists(document_starts, pa.array(np.concatenate(starts)))
+            for name in self._columns:
+                values = np.concatenate([part.columns[name] for part in self._pending])
+                columns[name] = _lists(document_starts, pa.array(values, COLUMN_TYPES[name]))
             self._split.write(columns)
         self._pending, self._pending_tokens = [], 0
 
@@ -195,9 +198,7 @@ class TokenStore:
     """Reads one split of a token store through a memory map."""
 
     def __init__(self, directory: Path) -> None:
-        self._chunks: list[NDArray[Any]] = []
-        self._word_starts: list[pa.BooleanArray] = []
-        self._directory = directory
+        self._chunks: dict[str, list[Any]] = {}
         token_counts: list[NDArray[np.int64]] = []
         sentence_counts: list[NDArray[np.int64]] = []
         ends: list[NDArray[np.int64]] = []
@@ -205,13 +206,17 @@ class TokenStore:
             if batch.num_rows == 0:
                 continue
             ids, sentence_ends = batch.column("input_ids"), batch.column("sentence_ends")
-            self._chunks.append(ids.flatten().to_numpy(zero_copy_only=True))
-            if WORD_STARTS in batch.schema.names:
-                self._word_starts.append(batch.column(WORD_STARTS).flatten())
+            for name in batch.schema.names:
+                if name != "sentence_ends":
+                    values = batch.column(name).flatten()
+                    is_bits = pa.types.is_boolean(values.type)
+                    self._chunks.setdefault(name, []).append(values if is_bits else values.to_numpy())
             token_counts.append(np.diff(ids.offsets.to_numpy()).astype(np.int64))
             sentence_counts.append(np.diff(sentence_ends.offsets.to_numpy()).astype(np.int64))
             ends.append(sentence_ends.flatten().to_numpy().astype(np.int64))
-        self._chunk_starts = np.concatenate([[0], np.cumsum([len(chunk) for chunk in self._chunks])]).astype(np.int64)
+        self._chunk_starts = np.concatenate(
+            [[0], np.cumsum([len(chunk) for chunk in self._chunks.get("input_ids", [])])]
+        ).astype(np.int64)
         self.document_starts = _starts(token_counts)
         self.sentence_starts = _starts(sentence_counts)
         """Index of every document's first sentence, and the number of sentences at the end."""
@@ -228,35 +233,28 @@ class TokenStore:
         """The number of pieces."""
         return int(self.document_starts[-1])
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The optional columns that it has."""
+        return frozenset(self._chunks) - {"input_ids"}
+
     def read(self, start: int, end: int) -> NDArray[Any]:
         """The pieces from ``start`` to ``end``, which lie in one document; a view, not a copy."""
-        chunk, offset = self._place(start)
-        return self._chunks[chunk][offset : offset + end - start]
+        values: NDArray[Any] = self.gather("input_ids", np.array([start]), np.array([end]))
+        return values
 
-    @property
-    def has_word_starts(self) -> bool:
-        """Whether it tells which pieces begin a word of the language."""
-        return len(self._word_starts) == len(self._chunks)
-
-    def word_starts(self, start: int, end: int) -> NDArray[np.bool_]:
-        """Whether each piece from ``start`` to ``end``, which lie in one document, begins a word of the language.
-
-        Raises ``DataError`` where the store does not tell.
-        """
-        if not self.has_word_starts:
-            raise DataError(
-                "these data do not tell where words begin",
-                path=self._directory.parent,
-                hint=f"build them again with `{MADE_BY} --words spaces` (or jieba)",
-            )
-        chunk, offset = self._place(start)
-        values = self._word_starts[chunk].slice(offset, end - start)
-        return np.asarray(values.to_numpy(zero_copy_only=False))
-
-    def _place(self, start: int) -> tuple[int, int]:
-        """The record batch of a piece, and its place there."""
-        chunk = int(np.searchsorted(self._chunk_starts, start, side="right")) - 1
-        return chunk, int(start - self._chunk_starts[chunk])
+    def gather(self, name: str, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[Any]:
+        """The values of a column in runs of tokens that lie in one document each, one after the other."""
+        chunks = np.searchsorted(self._chunk_starts, starts, side="right") - 1
+        offsets = starts - self._chunk_starts[chunks]
+        of_chunks = self._chunks[name]
+        runs = zip(chunks.tolist(), offsets.tolist(), (offsets + ends - starts).tolist(), strict=True)
+        found = [of_chunks[chunk][begin:end] for chunk, begin, end in runs]
+        if found and isinstance(found[0], pa.BooleanArray):
+            found = [values.to_numpy(zero_copy_only=False) for values in found]
+        if len(found) == 1:
+            return np.asarray(found[0])
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
 
 
 def _starts(counts: list[NDArray[np.int64]]) -> NDArray[np.int64]:

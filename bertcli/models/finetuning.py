@@ -26,9 +26,8 @@ class FinetuningModel(nn.Module):
         self.head = architecture.head(task.head, encoder, outputs=task.outputs)
         self.task = task
 
-    @property
-    def weights(self) -> dict[str, float]:
-        """The factor of the task's loss."""
+    def weights(self, progress: float) -> dict[str, float]:
+        """The factor of the task's loss, the same in all the run."""
         return {LOSS_NAME: 1.0}
 
     def forward(self, batch: Batch) -> dict[str, Loss]:

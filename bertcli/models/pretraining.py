@@ -10,43 +10,52 @@ from torch import nn
 from bertcli.contracts.batch import Batch
 from bertcli.contracts.encoder import Encoded
 from bertcli.contracts.loss import Loss
-from bertcli.contracts.objective import Objective
+from bertcli.contracts.objective import Head, Objective
 from bertcli.errors import ConfigError
 
 
 class PretrainingModel(nn.Module):
-    """Holds the encoders, the heads that the objectives ask for, and computes every objective's loss."""
+    """Holds the encoders, the heads that the objectives ask for, and computes every objective's losses."""
 
     def __init__(
         self,
         architecture: Any,
-        encoder: nn.Module,
+        encoders: Mapping[str, nn.Module],
         objectives: Mapping[str, Objective],
         loaded_heads: Mapping[str, nn.Module] | None = None,
     ) -> None:
+        """``encoders`` by the names that objectives call them by, ``main`` among them."""
         super().__init__()
         self.architecture = architecture
-        self.encoders = nn.ModuleDict({"main": encoder})
+        self.encoders = nn.ModuleDict(encoders)
         self.objectives = dict(objectives)
-        names = sorted({head for objective in objectives.values() for head in objective.heads})
+        asked = heads_of(objectives)
         loaded = loaded_heads or {}
         self.heads = nn.ModuleDict(
-            {name: loaded[name] if name in loaded else architecture.head(name, encoder) for name in names}
+            {
+                name: loaded[name]
+                if name in loaded
+                else architecture.head(head.kind, self.main_encoder, outputs=head.outputs)
+                for name, head in asked.items()
+            }
         )
-        self.fresh_heads = tuple(name for name in names if name not in loaded)
+        self.fresh_heads = tuple(name for name in asked if name not in loaded)
 
     @property
     def main_encoder(self) -> Any:
         """The encoder that is saved."""
         return self.encoders["main"]
 
-    @property
-    def weights(self) -> dict[str, float]:
-        """The factor of each objective's loss."""
-        return {name: objective.settings.weight for name, objective in self.objectives.items()}
+    def weights(self, progress: float) -> dict[str, float]:
+        """The factor of each loss when the share ``progress`` of the run is done."""
+        return {
+            name: weight
+            for objective in self.objectives.values()
+            for name, weight in objective.weights(progress).items()
+        }
 
     def forward(self, batch: Batch) -> dict[str, Loss]:
-        """The loss of every objective that the batch was made for; those that ask for one encoder share its pass."""
+        """The losses of every objective that the batch was made for; those that ask for one encoder share its pass."""
         passes: dict[tuple[str, int], Encoded] = {}
 
         def encode(name: str, asked: Batch) -> Encoded:
@@ -55,16 +64,26 @@ class PretrainingModel(nn.Module):
                 passes[key] = self.encoders[name](asked)
             return passes[key]
 
-        return {name: self.objectives[name].loss(self.heads, encode, batch) for name in batch.counts}
+        losses: dict[str, Loss] = {}
+        for objective in self.objectives.values():
+            if objective.weights(0.0).keys() & batch.counts.keys():
+                losses |= objective.loss(self.heads, encode, batch)
+        return losses
 
     def assembled(self) -> Any:
         """Transformers' model made of these parts, sharing their parameters, for saving."""
         return self.architecture.assemble(self.main_encoder, dict(self.heads))
 
 
+def heads_of(objectives: Mapping[str, Objective]) -> dict[str, Head]:
+    """The heads that objectives ask for by name, in the order of their names."""
+    asked = {name: head for objective in objectives.values() for name, head in objective.heads.items()}
+    return dict(sorted(asked.items()))
+
+
 def reads_pooled(objectives: Mapping[str, Objective]) -> bool:
     """Whether any objective reads the pooled vector; an unused pooler would stay untrained."""
-    return any("pair" in objective.heads for objective in objectives.values())
+    return any(head.reads_pooled for head in heads_of(objectives).values())
 
 
 def check_objectives(architecture: Any, objectives: Mapping[str, Objective]) -> None:
@@ -75,12 +94,6 @@ def check_objectives(architecture: Any, objectives: Mapping[str, Objective]) -> 
         lacking = sorted(objective.needs - architecture.abilities)
         if lacking:
             raise ConfigError(f"{name} needs {', '.join(lacking)}, which {architecture.model_type} does not have")
-    deciding = [name for name, objective in objectives.items() if objective.relations]
-    if len(deciding) > 1:
-        raise ConfigError(
-            f"{' and '.join(deciding)} both decide how segments are paired",
-            hint="keep one of them: a pair is built for one question",
-        )
 
 
 def set_dropout(model: nn.Module, probability: float) -> None:

@@ -15,18 +15,20 @@ Differs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from bertcli.contracts.audit import Check, binomial, exact
 from bertcli.contracts.batch import IGNORED, Batch, Columns
-from bertcli.contracts.objective import Corruption, Encode
+from bertcli.contracts.objective import Corruption, Encode, Head
 from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.core.ramps import Ramp, Rate, Weight
 from bertcli.core.randomness import below, hash64, uniform
-from bertcli.core.settings import ProperShare, Settings, Share
+from bertcli.core.settings import Settings, Share
 
 if TYPE_CHECKING:
     from bertcli.contracts.loss import Loss
@@ -37,9 +39,9 @@ __all__ = ["MaskedLanguageModel"]
 class MaskedLanguageModelSettings(Settings):
     """How much is masked, and how."""
 
-    weight: Annotated[float, Field(gt=0)] = 1.0
+    weight: Weight = Ramp.constant(1.0)
     """Factor on the loss."""
-    probability: ProperShare = 0.15
+    probability: Rate = Ramp.constant(0.15)
     """Share of a sequence's ordinary pieces that are predicted."""
     mask_share: Share = 0.8
     """Share of the predicted pieces that become [MASK]."""
@@ -60,12 +62,17 @@ class MaskedLanguageModel:
     writes: ClassVar[frozenset[str]] = frozenset({"input_ids", "labels"})
     needs: ClassVar[frozenset[str]] = frozenset()
     encoders: ClassVar[tuple[str, ...]] = ("main",)
-    heads: ClassVar[tuple[str, ...]] = ("language_model",)
+    heads: ClassVar[Mapping[str, Head]] = {"language_model": Head("language_model")}
     relations: ClassVar[tuple[str, ...]] = ()
     label_column: ClassVar[str | None] = None
 
     def __init__(self, settings: MaskedLanguageModelSettings) -> None:
         self.settings = settings
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Nothing but the pieces."""
+        return frozenset()
 
     def for_evaluation(self) -> MaskedLanguageModel:
         """The objective with 15 % and 80/10/10, whatever it is trained with."""
@@ -75,11 +82,12 @@ class MaskedLanguageModel:
         """Choose positions, and replace 80 % by [MASK], 10 % by a random piece, 10 % by themselves."""
         input_ids = columns["input_ids"]
         counters = (corruption.epoch, columns["example_ids"][:, None], np.arange(input_ids.shape[1])[None, :])
-        chosen = self._choose(columns["special_tokens_mask"] == 0, hash64(corruption.seed, "mlm: choose", *counters))
+        draws = hash64(corruption.seed, "mlm: choose", *counters)
+        chosen = self._choose(columns["special_tokens_mask"] == 0, draws, corruption.progress)
         rows, positions = np.nonzero(chosen)
         at = (corruption.epoch, columns["example_ids"][rows], positions)
         action = uniform(hash64(corruption.seed, "mlm: action", *at))
-        ordinary = corruption.vocabulary.ordinary_ids()
+        ordinary = corruption.vocabulary.ordinary_ids
         random_ids = ordinary[below(hash64(corruption.seed, "mlm: random piece", *at), len(ordinary))]
         masked, replaced = self.settings.mask_share, self.settings.mask_share + self.settings.random_share
         original = input_ids[rows, positions]
@@ -89,32 +97,36 @@ class MaskedLanguageModel:
         )
         return {"input_ids": corrupted, "labels": np.where(chosen, input_ids, IGNORED)}
 
-    def _choose(self, maskable: NDArray[np.bool_], draws: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    def _choose(self, maskable: NDArray[np.bool_], draws: NDArray[np.uint64], progress: float) -> NDArray[np.bool_]:
         """The max(1, round(probability · n)) maskable positions of each row with the smallest draws."""
         counts = maskable.sum(axis=1)
-        wanted = np.minimum(np.maximum(1, np.rint(self.settings.probability * counts)), counts).astype(np.int64)
+        probability = self.settings.probability.at(progress)
+        wanted = np.minimum(np.maximum(1, np.rint(probability * counts)), counts).astype(np.int64)
         draws = np.where(maskable, draws, np.uint64(0xFFFFFFFFFFFFFFFF))
         ordered = np.sort(draws, axis=1)
         bound = np.take_along_axis(ordered, np.maximum(wanted - 1, 0)[:, None], axis=1)
         chosen: NDArray[np.bool_] = maskable & (draws <= bound) & (wanted > 0)[:, None]
         return chosen
 
-    def count(self, columns: Columns) -> int:
+    def count(self, columns: Columns) -> dict[str, int]:
         """Predicted positions."""
-        return int((columns["labels"] != IGNORED).sum())
+        return {"mlm": int((columns["labels"] != IGNORED).sum())}
 
     def targets(self, columns: Columns) -> NDArray[np.bool_]:
         """Positions (batch, seq) whose hidden states the loss reads."""
         read: NDArray[np.bool_] = columns["labels"] != IGNORED
         return read
 
-    def loss(self, heads: Any, encode: Encode, batch: Batch) -> Loss:
+    def loss(self, heads: Any, encode: Encode, batch: Batch) -> dict[str, Loss]:
         """Cross-entropy at the predicted positions; logits are computed nowhere else."""
         hidden = encode("main", batch).streams["targets"].flatten(0, 1)
         labels = batch["labels"].gather(1, batch["target_positions"]).flatten()
         read = batch["mlm:targets"]
-        loss: Loss = heads["language_model"].loss(hidden.index_select(0, read), labels.index_select(0, read))
-        return loss
+        return {"mlm": heads["language_model"].loss(hidden.index_select(0, read), labels.index_select(0, read))}
+
+    def weights(self, progress: float) -> dict[str, float]:
+        """The weight as set, which may move."""
+        return {"mlm": self.settings.weight.at(progress)}
 
     def audit(self, clean: Columns, finished: Columns, vocabulary: Vocabulary) -> list[Check]:
         """Exact counts per sequence, 80/10/10 within binomial bounds, no special ever predicted."""
@@ -122,13 +134,13 @@ class MaskedLanguageModel:
         predicted = labels != IGNORED
         maskable = clean["special_tokens_mask"] == 0
         counts = maskable.sum(axis=1)
-        wanted = np.minimum(np.maximum(1, np.rint(self.settings.probability * counts)), counts)
+        wanted = np.minimum(np.maximum(1, np.rint(self.settings.probability.at(0) * counts)), counts)
         predictions = predicted.sum(axis=1)
         total = int(predictions.sum())
         is_mask = predicted & (corrupted == vocabulary.mask_id)
         changed = predicted & (corrupted != original) & ~is_mask
         # A random piece is the original one once in |V| draws.
-        ordinary = len(vocabulary.ordinary_ids())
+        ordinary = len(vocabulary.ordinary_ids)
         random_share = self.settings.random_share * (1 - 1 / ordinary)
         kept_share = 1 - self.settings.mask_share - random_share
         wrong_labels = float((labels != original)[predicted].sum())

@@ -14,16 +14,17 @@ Differs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from bertcli.contracts.audit import Check, exact, informative
 from bertcli.contracts.batch import Batch, Columns
-from bertcli.contracts.objective import Corruption, Encode
+from bertcli.contracts.objective import Corruption, Encode, Head
 from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.core.ramps import Ramp, Weight
 from bertcli.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ __all__ = ["NextSentencePrediction"]
 class NextSentencePredictionSettings(Settings):
     """Only its weight."""
 
-    weight: Annotated[float, Field(gt=0)] = 1.0
+    weight: Weight = Ramp.constant(1.0)
     """Factor on the loss."""
 
 
@@ -46,12 +47,17 @@ class NextSentencePrediction:
     writes: ClassVar[frozenset[str]] = frozenset({"next_sentence_label"})
     needs: ClassVar[frozenset[str]] = frozenset({"segments"})
     encoders: ClassVar[tuple[str, ...]] = ("main",)
-    heads: ClassVar[tuple[str, ...]] = ("pair",)
+    heads: ClassVar[Mapping[str, Head]] = {"pair": Head("pair")}
     relations: ClassVar[tuple[str, ...]] = ("next", "random")
     label_column: ClassVar[str | None] = "next_sentence_label"
 
     def __init__(self, settings: NextSentencePredictionSettings) -> None:
         self.settings = settings
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Nothing but the relation."""
+        return frozenset()
 
     def for_evaluation(self) -> NextSentencePrediction:
         """The same objective."""
@@ -61,19 +67,23 @@ class NextSentencePrediction:
         """The label is the relation that the pair was built with."""
         return {"next_sentence_label": columns["relation"].astype(np.int64)}
 
-    def count(self, columns: Columns) -> int:
+    def count(self, columns: Columns) -> dict[str, int]:
         """Pairs."""
-        return len(columns["next_sentence_label"])
+        return {"nsp": len(columns["next_sentence_label"])}
 
     def targets(self, columns: Columns) -> NDArray[np.bool_]:
         """It reads the pooled vector, and no position of its own."""
         return np.zeros(columns["input_ids"].shape, dtype=np.bool_)
 
-    def loss(self, heads: Any, encode: Encode, batch: Batch) -> Loss:
+    def loss(self, heads: Any, encode: Encode, batch: Batch) -> dict[str, Loss]:
         """Cross-entropy over two classes."""
         from bertcli.contracts.loss import cross_entropy
 
-        return cross_entropy(heads["pair"](encode("main", batch).pooled), batch["next_sentence_label"])
+        return {"nsp": cross_entropy(heads["pair"](encode("main", batch).pooled), batch["next_sentence_label"])}
+
+    def weights(self, progress: float) -> dict[str, float]:
+        """The weight as set, which may move."""
+        return {"nsp": self.settings.weight.at(progress)}
 
     def audit(self, clean: Columns, finished: Columns, vocabulary: Vocabulary) -> list[Check]:
         """Labels agree with how the pairs were built; every pair has two segments; the balance is reported."""

@@ -286,7 +286,8 @@ def _stage_vocabulary(config: Demo, corpus: Path, output: Path) -> int:
 
 def _stage_data(config: Demo, corpus: Path, where: dict[str, Path]) -> int:
     """Build the data and audit them; returns the number of checks, which all hold."""
-    from bertcli.stages.mask import audit_masks, build_masks
+    from bertcli.stages.mask_audit import audit_masks
+    from bertcli.stages.mask_build import build_masks
 
     build_masks(MaskBuild(corpus=(str(corpus),), vocab=str(where["vocab"]), seed=config.seed, output=where["data"]))
     audit = audit_masks(

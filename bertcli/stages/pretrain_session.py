@@ -121,13 +121,13 @@ class Session:
             built = architecture.configuration(
                 self.config.arch, self.opened.data.vocabulary, overrides=architecture.Settings()
             )
-            model = PretrainingModel(architecture, architecture.build(built, pooled=pooled), objectives)
+            model = PretrainingModel(architecture, {"main": architecture.build(built, pooled=pooled)}, objectives)
         else:
             architecture, loaded = open_model(self.config.init, pooled=pooled)
             if self.growth is not None:
                 grow_vocabulary(architecture, loaded, **asdict(self.growth), where=self.config.init)
             check_objectives(architecture, objectives)
-            model = PretrainingModel(architecture, loaded.encoder, objectives, loaded.heads)
+            model = PretrainingModel(architecture, {"main": loaded.encoder}, objectives, loaded.heads)
         if self.config.dropout is not None:
             set_dropout(model, self.config.dropout)
         return model
@@ -143,6 +143,7 @@ class Session:
             micro_batch_size=config.micro_batch_size,
             seed=config.seed,
             start=start,
+            steps=config.steps,
             workers=config.workers,
             rank=self.accelerator.process_index,
             world_size=self.accelerator.num_processes,

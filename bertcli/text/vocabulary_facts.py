@@ -47,7 +47,7 @@ class VocabularyFacts:
 
 def describe_vocabulary(tokenizer: Tokenizer, *, longest: int = 10) -> VocabularyFacts:
     """Count the pieces of a vocabulary, and name its ``longest`` ones."""
-    ids = tokenizer.vocabulary.ordinary_ids().tolist()
+    ids = tokenizer.vocabulary.ordinary_ids.tolist()
     texts = {
         piece: _text(tokenizer, number)
         for number, piece in zip(ids, tokenizer.pieces(ids), strict=True)
@@ -69,7 +69,7 @@ def describe_vocabulary(tokenizer: Tokenizer, *, longest: int = 10) -> Vocabular
 
 def sample_pieces(tokenizer: Tokenizer, count: int, *, seed: int) -> dict[int, str]:
     """Pieces by id, at most ``count`` of them: one drawn from each of as many equal stretches of the ordinary ids."""
-    ids = tokenizer.vocabulary.ordinary_ids()
+    ids = tokenizer.vocabulary.ordinary_ids
     count = min(count, len(ids))
     if not count:
         return {}

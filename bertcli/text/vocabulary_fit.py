@@ -116,7 +116,7 @@ def count_pieces(cut: Segmentation, times: IntArray, vocabulary: Vocabulary) -> 
 
 def unigram_costs(counts: IntArray, vocabulary: Vocabulary) -> FloatArray:
     """(vocab,) to (vocab,): -ln p of every piece, smoothed by one; of the specials only [UNK] takes part."""
-    own = np.append(vocabulary.ordinary_ids(), vocabulary.unk_id)
+    own = np.append(vocabulary.ordinary_ids, vocabulary.unk_id)
     costs: FloatArray = math.log(int(counts[own].sum()) + len(own)) - np.log(counts + 1.0)
     return costs
 

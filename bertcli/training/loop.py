@@ -33,6 +33,7 @@ class StepResult:
     losses: dict[str, torch.Tensor]
     correct: dict[str, torch.Tensor]
     counts: dict[str, int]
+    weights: dict[str, float]
     gradient_norm: torch.Tensor
     learning_rate: float
     tokens: int
@@ -49,15 +50,15 @@ def train(
     batches: Iterator[StepBatches],
     *,
     accelerator: Accelerator,
-    weights: dict[str, float],
+    weights: Callable[[float], dict[str, float]],
     start_step: int,
     steps: int,
     clip: float,
 ) -> Iterator[StepResult]:
     """Train from ``start_step`` to ``steps`` and yield after every optimizer step.
 
-    ``model`` maps a batch to named ``Loss`` sums; ``weights`` scales each of them. ``clip`` is the largest norm of
-    the gradient.
+    ``model`` maps a batch to named ``Loss`` sums; ``weights`` gives the factor of each when a share of the run is done.
+    ``clip`` is the largest norm of the gradient.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for step, step_batches in zip(range(start_step, steps), batches, strict=False):
@@ -66,7 +67,8 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate
         counts = _global_counts(step_batches.micro_batches, accelerator)
-        losses, correct = _backward(model, step_batches.micro_batches, counts, weights, accelerator)
+        factors = weights(step / steps)
+        losses, correct = _backward(model, step_batches.micro_batches, counts, factors, accelerator)
         gradient_norm = nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -75,6 +77,7 @@ def train(
             losses=losses,
             correct=correct,
             counts=counts,
+            weights=factors,
             gradient_norm=gradient_norm,
             learning_rate=rate,
             tokens=sum(batch.tokens for batch in step_batches.micro_batches),

@@ -19,8 +19,7 @@ class Meter:
     with the log line and finds the first step that was not finite.
     """
 
-    def __init__(self, *, weights: dict[str, float], check_every_step: bool) -> None:
-        self._weights = weights
+    def __init__(self, *, check_every_step: bool) -> None:
         self._check_every_step = check_every_step
         self._pending: list[StepResult] = []
         self._started_at = time.perf_counter()
@@ -51,7 +50,7 @@ class Meter:
             if name in steps[-1].correct:
                 right = sum(float(step.correct[name]) for step in steps)
                 metrics[f"train/accuracy_{name}"] = right / max(1, count)
-        metrics["train/loss"] = sum(self._weights[name] * mean for name, mean in means.items())
+        metrics["train/loss"] = sum(steps[-1].weights[name] * mean for name, mean in means.items())
         metrics["optim/learning_rate"] = steps[-1].learning_rate
         metrics["optim/gradient_norm"] = float(steps[-1].gradient_norm)
         metrics["speed/tokens_per_second"] = sum(step.tokens for step in steps) / elapsed

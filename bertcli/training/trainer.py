@@ -73,7 +73,7 @@ class Trainer:
         learning_rate: Callable[[int], float],
         batches: Generator[StepBatches, None, None],
         *,
-        weights: dict[str, float],
+        weights: Callable[[float], dict[str, float]],
         clip: float,
         stop: StopRequest,
         evaluate: Callable[[], dict[str, float]],
@@ -86,7 +86,7 @@ class Trainer:
         ``InterruptedRunError``, the checkpoint saved, where ``stop`` was asked for, and ``NonFiniteLossError``.
         """
         pace, state = self._pace, self.state
-        meter = Meter(weights=weights, check_every_step=self._accelerator.device.type == "cpu")
+        meter = Meter(check_every_step=self._accelerator.device.type == "cpu")
         before, started_at = state.elapsed_seconds, time.monotonic()
         with progress(what, pace.steps, "steps") as bar, closing(batches):
             for result in train(

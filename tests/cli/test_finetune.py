@@ -378,8 +378,8 @@ def test_nothing_that_is_not_finite_is_saved_or_evaluated(
     class LateMeter(trainer.Meter):
         """As on a GPU: losses are looked at when they are read."""
 
-        def __init__(self, *, weights: dict[str, float], check_every_step: bool) -> None:
-            super().__init__(weights=weights, check_every_step=False)
+        def __init__(self, *, check_every_step: bool) -> None:
+            super().__init__(check_every_step=False)
 
         def add(self, result: Any) -> None:
             losses.append(result.step)

@@ -48,7 +48,7 @@ def test_its_count_is_that_of_its_loss(prepared, vocabulary):
     overrides = Bert.Settings(hidden_size=16, num_attention_heads=2, num_hidden_layers=1)
     encoder = Bert.build(Bert.configuration("bert-tiny", vocabulary, overrides=overrides), pooled=True)
     batch = make_batch(data, objectives, 0, np.arange(8)).to(torch.device("cpu"))
-    (loss,) = PretrainingModel(Bert, encoder, objectives)(batch).values()
+    (loss,) = PretrainingModel(Bert, {"main": encoder}, objectives)(batch).values()
     assert loss.count == batch.counts[name]
     assert loss.total.item() > 0
 

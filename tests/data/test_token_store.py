@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertcli.data import token_store
+from bertcli.data.token_columns import TokenColumns
 from bertcli.data.token_store import EncodedDocuments, TokenStore, TokenStoreWriter
 from bertcli.errors import DataError
 from bertcli.text.word_cache import EncodedTexts
@@ -55,6 +56,10 @@ def test_ids_take_two_bytes_where_the_vocabulary_allows(tmp_path, size, dtype):
     assert ids[0] == size - 1
 
 
+def flags(store, begin, end):
+    return store.gather("word_starts", np.array([begin]), np.array([end])).tolist()
+
+
 FLAGGED = st.lists(st.lists(st.lists(st.tuples(st.integers(5, 99), st.booleans()), max_size=8), max_size=5), max_size=9)
 
 
@@ -68,20 +73,24 @@ def with_word_starts(sentences):
 @settings(max_examples=30, deadline=None)
 def test_where_words_begin_is_read_as_it_was_written(tmp_path_factory, documents, tokens_per_batch):
     directory = tmp_path_factory.mktemp("store") / "train"
-    with TokenStoreWriter(directory, 100, word_starts=True) as writer, pytest.MonkeyPatch.context() as patch:
+    with TokenStoreWriter(directory, 100, columns=["word_starts"]) as writer, pytest.MonkeyPatch.context() as patch:
         patch.setattr(token_store, "_TOKENS_PER_RECORD_BATCH", tokens_per_batch)
         for document in documents:
             writer.add(with_word_starts(document))
     flat = [[starts for sentence in document for _, starts in sentence] for document in documents]
     expected = [starts for starts in flat if starts]
     store = TokenStore(directory)
-    assert store.has_word_starts
+    assert store.columns == ({"word_starts"} if expected else set())
     assert writer.counts()["words"] == sum(map(sum, expected))
     for number, starts in enumerate(expected):
         begin, end = store.document_starts[number : number + 2]
-        assert store.word_starts(begin, end).tolist() == starts
-        assert store.word_starts(begin, begin + 1).tolist() == starts[:1]
-        assert store.word_starts(end - 1, end).tolist() == starts[-1:]
+        assert flags(store, begin, end) == starts
+        assert flags(store, begin, begin + 1) == starts[:1]
+        assert flags(store, end - 1, end) == starts[-1:]
+    if expected:
+        assert flags(store, 0, store.document_starts[1]) == expected[0]
+        runs = store.gather("word_starts", store.document_starts[:-1], store.document_starts[1:])
+        assert runs.tolist() == [value for starts in expected for value in starts]
     assert [len(store.read(*store.document_starts[n : n + 2])) for n in range(store.documents)] == list(
         map(len, expected)
     )
@@ -93,7 +102,7 @@ def test_flags_go_with_the_documents_that_are_chosen():
     )
     documents = EncodedDocuments.of(encoded, np.array([2, 1]))
     chosen = documents.where(np.array([False, True]))
-    assert (chosen.ids.tolist(), chosen.word_starts.tolist()) == ([7, 8], [False, True])
+    assert (chosen.ids.tolist(), chosen.columns["word_starts"].tolist()) == ([7, 8], [False, True])
 
 
 def test_a_store_without_them_says_how_to_get_them(tmp_path):
@@ -101,7 +110,7 @@ def test_a_store_without_them_says_how_to_get_them(tmp_path):
         writer.add(one_document([[5, 6]]))
     assert writer.counts() == {"documents": 1, "sentences": 1, "tokens": 2}
     store = TokenStore(tmp_path / "train")
-    assert not store.has_word_starts
+    assert not store.columns
     with pytest.raises(DataError, match="these data do not tell where words begin") as error:
-        store.word_starts(0, 2)
+        TokenColumns(frozenset({"word_starts"}), store, None)
     assert error.value.hint == "build them again with `bertcli mask build CORPUS --words spaces` (or jieba)"

@@ -29,7 +29,7 @@ def make_model(vocabulary, names):
     overrides = Bert.Settings(max_position_embeddings=64, **SMALL)
     config = Bert.configuration("bert-tiny", vocabulary, overrides=overrides)
     encoder = Bert.build(config, pooled=reads_pooled(objectives))
-    return PretrainingModel(Bert, encoder, objectives).eval(), objectives
+    return PretrainingModel(Bert, {"main": encoder}, objectives).eval(), objectives
 
 
 def first_batch(make_store, vocabulary, objectives, kind):

@@ -6,12 +6,13 @@ from bertcli.training.loop import StepResult
 from bertcli.training.metrics import Meter
 
 
-def result(step, loss, *, count=10, correct=5, norm=1.0):
+def result(step, loss, *, count=10, correct=5, norm=1.0, weight=1.0):
     return StepResult(
         step=step,
         losses={"mlm": torch.tensor(loss)},
         correct={"mlm": torch.tensor(correct)},
         counts={"mlm": count},
+        weights={"mlm": weight},
         gradient_norm=torch.tensor(norm),
         learning_rate=0.1,
         tokens=100,
@@ -23,9 +24,9 @@ def result(step, loss, *, count=10, correct=5, norm=1.0):
 
 
 def test_means_are_over_targets_and_not_over_steps():
-    meter = Meter(weights={"mlm": 2.0}, check_every_step=True)
+    meter = Meter(check_every_step=True)
     meter.add(result(1, 10.0, count=10))
-    meter.add(result(2, 90.0, count=30, correct=15))
+    meter.add(result(2, 90.0, count=30, correct=15, weight=2.0))
     metrics = meter.read()
     assert metrics["train/loss_mlm"] == pytest.approx(100 / 40)
     assert metrics["train/accuracy_mlm"] == pytest.approx(20 / 40)
@@ -33,13 +34,13 @@ def test_means_are_over_targets_and_not_over_steps():
 
 
 def test_a_loss_that_is_not_finite_is_found_at_once_on_a_cpu():
-    meter = Meter(weights={"mlm": 1.0}, check_every_step=True)
+    meter = Meter(check_every_step=True)
     with pytest.raises(NonFiniteLossError, match=r"loss of mlm is nan at step 3 \(epoch 0, examples 1, 2, 3\)"):
         meter.add(result(3, float("nan")))
 
 
 def test_elsewhere_reading_names_the_first_step_that_was_not_finite():
-    meter = Meter(weights={"mlm": 1.0}, check_every_step=False)
+    meter = Meter(check_every_step=False)
     for step, norm in ((1, 1.0), (2, float("inf")), (3, float("nan"))):
         meter.add(result(step, 1.0, norm=norm))
     with pytest.raises(NonFiniteLossError, match="gradient norm is inf at step 2"):

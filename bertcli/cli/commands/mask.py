@@ -26,7 +26,7 @@ def build(config: MaskBuild, as_json: bool) -> None:
     """Turn text into pretraining data: a token store, or with --static finished masked rows."""
     from dataclasses import asdict
 
-    from bertcli.stages.mask import build_masks
+    from bertcli.stages.mask_build import build_masks
 
     report = build_masks(config)
     where = [] if config.output == DEFAULT_DATA else ["--data", report.directory]
@@ -56,7 +56,7 @@ def show(config: MaskShow, as_json: bool) -> None:
     """Show examples: what is masked, replaced and kept, and the label of the pair."""
     from dataclasses import asdict
 
-    from bertcli.stages.mask import show_masks
+    from bertcli.stages.mask_show import show_masks
 
     examples = show_masks(config)
     if as_json:
@@ -76,7 +76,7 @@ def show(config: MaskShow, as_json: bool) -> None:
 def audit(config: MaskAudit, as_json: bool) -> None:
     """Audit masks and pairs against what they must be; exit 1 where anything is outside its bounds."""
     from bertcli.errors import AuditError
-    from bertcli.stages.mask import audit_masks
+    from bertcli.stages.mask_audit import audit_masks
 
     report = audit_masks(config)
     if as_json:

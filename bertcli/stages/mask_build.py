@@ -1,4 +1,4 @@
-"""Pretraining data: building them, showing them, auditing them."""
+"""Pretraining data built from text."""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from bertcli.config.mask import MaskAudit, MaskBuild, MaskShow, MaskView
-from bertcli.contracts.audit import Check
-from bertcli.contracts.batch import IGNORED, Columns
+from bertcli.config.mask import MaskBuild
 from bertcli.contracts.objective import Objective, make_objectives, relations_of
 from bertcli.core import fingerprints
 from bertcli.core.atomic import check_output_dir, new_directory
 from bertcli.core.manifest import write_manifest
 from bertcli.core.messages import notice, progress
 from bertcli.data.arrow_files import write_split_names
-from bertcli.data.audit import audit_dynamic, audit_static, tokens_covered
+from bertcli.data.audit import tokens_covered
 from bertcli.data.building import SPLITS, StoreCounts, write_static_rows, write_token_stores
-from bertcli.data.examples import DynamicExamples, StaticExamples
+from bertcli.data.examples import DynamicExamples
 from bertcli.data.held_out import SMALLEST_CORPUS
-from bertcli.data.opening import DEFAULT_SEQ_LENGTH, OpenData, choose_sequence_kind, open_data
+from bertcli.data.opening import DEFAULT_SEQ_LENGTH, choose_sequence_kind
 from bertcli.data.token_store import SequenceKind, TokenStore
 from bertcli.errors import ConfigError, InputFileError
 from bertcli.text import corpus
@@ -52,47 +48,6 @@ class MaskReport:
     unknown_rate: float
     bytes_on_disk: int
     elapsed_seconds: float
-
-
-@dataclass(frozen=True)
-class ShownPiece:
-    """One piece of a shown example; ``fate`` is plain, special, masked, replaced or kept."""
-
-    text: str
-    fate: str
-    original: str
-
-
-@dataclass(frozen=True)
-class ShownExample:
-    """One example, piece by piece, and its sequence-level labels in words."""
-
-    number: int
-    pieces: list[ShownPiece]
-    labels: dict[str, str]
-
-
-@dataclass(frozen=True)
-class AuditReport:
-    """Every check of an audit."""
-
-    data: str
-    objectives: list[str]
-    checks: list[Check]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every check holds."""
-        return all(check.ok for check in self.checks)
-
-    def dump(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "data": self.data,
-            "objectives": self.objectives,
-            "ok": self.ok,
-            "checks": [check.dump() for check in self.checks],
-        }
 
 
 def build_masks(config: MaskBuild) -> MaskReport:
@@ -243,83 +198,3 @@ def _write_static(
         if split == "train":
             rows, used = written, tokens_covered(store, examples.plan(0))
     return rows, used
-
-
-def show_masks(config: MaskShow) -> list[ShownExample]:
-    """The first examples of an epoch, piece by piece."""
-    opened = _open(config)
-    tokenizer = load_tokenizer(str(opened.data.vocabulary_directory))
-    numbers = np.arange(min(config.limit, opened.examples.count(config.epoch)))
-    if isinstance(opened.examples, DynamicExamples):
-        original = opened.examples.clean(config.epoch, numbers)["input_ids"]
-        finished = opened.examples.columns(config.epoch, numbers)
-    else:
-        finished = opened.examples.columns(config.epoch, numbers)
-        original = finished["input_ids"]
-        if "labels" in finished:
-            original = np.where(finished["labels"] != IGNORED, finished["labels"], original)
-    special = np.isin(original, opened.data.vocabulary.special_ids)
-    predicted = finished["labels"] != IGNORED if "labels" in finished else np.zeros_like(special)
-    shown = []
-    for row in range(len(numbers)):
-        length = int(finished["attention_mask"][row].sum())
-        before = tokenizer.pieces(original[row, :length])
-        after = tokenizer.pieces(finished["input_ids"][row, :length])
-        pieces = [
-            ShownPiece(new, _fate(is_special, is_predicted, new != old, new == mask), old)
-            for new, old, is_special, is_predicted, mask in zip(
-                after,
-                before,
-                special[row, :length].tolist(),
-                predicted[row, :length].tolist(),
-                [tokenizer.piece(opened.data.vocabulary.mask_id)] * length,
-                strict=True,
-            )
-        ]
-        shown.append(ShownExample(row, pieces, _labels_in_words(opened, finished, row)))
-    return shown
-
-
-def _fate(special: bool, predicted: bool, changed: bool, is_mask: bool) -> str:
-    if not predicted:
-        return "special" if special else "plain"
-    if is_mask:
-        return "masked"
-    return "replaced" if changed else "kept"
-
-
-def _labels_in_words(opened: OpenData, finished: Columns, row: int) -> dict[str, str]:
-    return {
-        objective.label_column: objective.relations[int(finished[objective.label_column][row])]
-        for objective in opened.objectives.values()
-        if objective.label_column is not None
-    }
-
-
-def audit_masks(config: MaskAudit) -> AuditReport:
-    """Every check of every objective on examples of one epoch."""
-    opened = _open(config)
-    if isinstance(opened.examples, StaticExamples):
-        checks = audit_static(opened.examples, opened.objectives, opened.data.vocabulary, limit=config.limit)
-    else:
-        assert opened.store is not None
-        checks = audit_dynamic(
-            opened.store,
-            opened.examples,
-            opened.objectives,
-            opened.data.vocabulary,
-            epoch=config.epoch,
-            limit=config.limit,
-        )
-    return AuditReport(str(config.data), list(opened.objectives), checks)
-
-
-def _open(config: MaskView) -> OpenData:
-    return open_data(
-        config.data,
-        config.objectives.chosen(),
-        kind=config.sequences,
-        seq_length=config.seq_length,
-        seed=config.seed,
-        short_sequence_probability=config.short_sequence_probability,
-    )
