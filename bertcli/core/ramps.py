@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_serializer
 
-from bertcli.core.settings import Settings, Share
+from bertcli.core.settings import Settings, Share, ShareBelowOne
 
 
 class Ramp(Settings):
@@ -16,9 +16,9 @@ class Ramp(Settings):
     """Value at the beginning."""
     end: float
     """Value at the end."""
-    begin: Annotated[Share, Field(lt=1)] = 0.0
+    begin: ShareBelowOne = 0.0
     """Share of the run after which it leaves its first value."""
-    finish: Annotated[Share, Field(gt=0)] = 1.0
+    finish: Share = 1.0
     """Share of the run after which it has reached its last value."""
 
     @classmethod
