@@ -16,17 +16,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from generated_text import write_words
+from processes import Run, measure
 
 from bertcli.config.counting import in_bytes
 from bertcli.text import corpus
@@ -40,18 +39,6 @@ tokenizer = BertWordPieceTokenizer()
 tokenizer.train([text], vocab_size=int(size), show_progress=False)
 tokenizer.save_model(directory)
 """
-LETTERS = np.frombuffer(b"etaoinshrdlcumwfgypbvkjxqz", np.uint8)
-DISTINCT_WORDS = 10_000_000
-EXPONENT = 1.05
-WORDS_PER_BLOCK = 2_000_000
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one process took."""
-
-    seconds: float
-    peak_mb: float
 
 
 def main() -> None:
@@ -146,70 +133,6 @@ def large(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     print(f"counts       short of the truth by {report['count_error']:,} at most")
     del report["directory"]
     return {"run": vars(run), "report": report}
-
-
-def measure(command: list[str], output: Any = subprocess.DEVNULL) -> Run:
-    """Run a command to its end."""
-    started_at = time.monotonic()
-    process = subprocess.Popen(command, stdout=output)
-    peak = 0.0
-    while process.poll() is None:
-        peak = max(peak, memory_of(process.pid))
-        time.sleep(0.1)
-    seconds = time.monotonic() - started_at
-    if process.returncode:
-        sys.exit(f"{' '.join(command[:6])} … ended with {process.returncode}")
-    return Run(seconds, peak)
-
-
-def memory_of(pid: int) -> float:
-    """The proportional set size of a process and all below it, in MB."""
-    total = 0.0
-    try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        total = sum(int(kilobytes) for kilobytes in re.findall(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)) * 1024 / 1e6
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            total += sum(memory_of(int(child)) for child in (thread / "children").read_text().split())
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        pass  # it has ended
-    return total
-
-
-def write_words(path: Path, size: int) -> None:
-    """Lines of words drawn by Zipf's law; frequent words are short."""
-    draw = np.random.default_rng(0)
-    letters, lengths = spell_words(draw)
-    # Inverse of the continuous law with density x^-EXPONENT on [1, DISTINCT_WORDS + 1].
-    power = 1 - EXPONENT
-    span = (DISTINCT_WORDS + 1) ** power - 1
-    written = 0
-    with path.open("wb") as file:
-        while written < size:
-            ranks = ((1 + draw.random(WORDS_PER_BLOCK) * span) ** (1 / power)).astype(np.int64) - 1
-            ranks = np.minimum(ranks, DISTINCT_WORDS - 1)
-            words = letters[ranks]
-            words[np.arange(len(ranks)), lengths[ranks]] = ord(" ")
-            ends = np.arange(19, len(ranks), 20)
-            words[ends, lengths[ranks[ends]]] = ord("\n")
-            shown = np.arange(words.shape[1]) <= lengths[ranks][:, None]
-            block = words[shown].tobytes()[: size - written]
-            file.write(block)
-            written += len(block)
-
-
-def spell_words(draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """(words, 15) letters and (words,) lengths: the number of a word to base 26, and some random letters."""
-    ranks = np.arange(DISTINCT_WORDS)
-    lengths = np.clip(2 + np.log(ranks + 1) / np.log(26) * 1.4 + draw.normal(0, 0.7, DISTINCT_WORDS), 1, 13).astype(int)
-    needed = np.ceil(np.log(ranks + 2) / np.log(26)).astype(int)
-    lengths = np.maximum(lengths, needed)
-    letters = LETTERS[np.minimum(draw.geometric(0.13, (DISTINCT_WORDS, 15)) - 1, 25)].copy()
-    rest = ranks.copy()
-    for place in range(int(needed.max())):
-        has_digit = place < needed
-        letters[has_digit, place] = LETTERS[rest[has_digit] % 26]
-        rest //= 26
-    return letters, lengths
 
 
 def say(text: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import chain
 from typing import Literal
 
 Sentences = Literal["split", "line"]
@@ -41,7 +42,7 @@ def _set_of(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_NEVER_LAST = _set_of(
+NEVER_LAST = _set_of(
     "mr mrs ms messrs mme mlle dr prof rev hon fr st ste mt ft gen col lt sgt capt cpt cmdr adm maj brig gov sen rep "
     "pres supt insp cpl pvt attn vs v cf viz e.g i.e eg ie approx ca eds trans dept univ assn bros a.k.a incl esp"
 )
@@ -49,7 +50,7 @@ _BEFORE_NUMBERS = _set_of(
     "no nos nr ext p pp vol vols ch chap sec sect fig figs eq eqs art par op pt b d c r "
     "jan feb mar apr jun jul aug sep sept oct nov dec"
 )
-_BEFORE_NAMES = _set_of(
+BEFORE_NAMES = _set_of(
     "inc ltd co corp jr sr al ave blvd rd ph.d m.sc mon tue tues wed thu thur thurs fri "
     "ariz calif colo conn fla mich minn okla tenn wis"
 )
@@ -67,17 +68,22 @@ def split_sentences(text: str) -> list[str]:
     """The sentences of a text in order, without the white space around them; no other character is lost."""
     small_letters_begin = text.islower()
     dots_are_stops = text.count("．") > text.count("。")  # older files have the one for the other
+    lines = text.splitlines()
+    return list(chain.from_iterable(split_line(line, small_letters_begin, dots_are_stops) for line in lines))
+
+
+def split_line(line: str, small_letters_begin: bool, dots_are_stops: bool = False) -> list[str]:
+    """The sentences of a line; ``small_letters_begin`` is whether its text has no capital."""
+    read = _WIDE_DOT.sub("。", line) if dots_are_stops else line
+    quotes = _Quotes(read)
     sentences = []
-    for line in text.splitlines():
-        read = _WIDE_DOT.sub("。", line) if dots_are_stops else line
-        quotes = _Quotes(read)
-        start = 0
-        for stop in _STOP.finditer(read):
-            if _ends_sentence(read, start, stop, small_letters_begin):
-                end = _end_of_closers(read, stop, quotes)
-                sentences.append(line[start:end])
-                start = end
-        sentences.append(line[start:])
+    start = 0
+    for stop in _STOP.finditer(read):
+        if _ends_sentence(read, start, stop, small_letters_begin):
+            end = _end_of_closers(read, stop, quotes)
+            sentences.append(line[start:end])
+            start = end
+    sentences.append(line[start:])
     return [stripped for sentence in sentences if (stripped := sentence.strip())]
 
 
@@ -111,12 +117,12 @@ def _ends_sentence(line: str, start: int, stop: re.Match[str], small_letters_beg
     if not word:
         return True
     small = _TO_HAN.sub("", word).lower()
-    if small in _NEVER_LAST:
+    if small in NEVER_LAST:
         return False
     if small in _BEFORE_NUMBERS and first.isdigit():
         return False
     is_initial = len(word) == 1 and (word.isupper() or (word.islower() and small_letters_begin))
-    if is_initial or small in _BEFORE_NAMES or _ACRONYM.fullmatch(word):
+    if is_initial or small in BEFORE_NAMES or _ACRONYM.fullmatch(word):
         next_word = _NEXT_WORD.match(line, following.start("first"))
         return next_word is not None and next_word[0].lower() in _STARTERS
     return not (word.isdigit() and line[begin:at].strip() == word)
