@@ -35,8 +35,10 @@ class Sample:
     """Share of the corpus's tokens that an epoch (of static data: the first copy) uses."""
     redrawn: Columns | None = None
     """Finished rows drawn again from the corpus: what the rows must be."""
-    missing: int = 0
-    """How many more rows the corpus makes than there are."""
+    rows: int | None = None
+    """Finished rows: how many there are."""
+    rows_made: int | None = None
+    """Finished rows: how many the corpus makes, where it is kept."""
 
 
 def dynamic_sample(
@@ -64,7 +66,7 @@ def static_sample(rows: StaticExamples, numbers: NDArray[np.int64], vocabulary: 
         original = np.where(finished["labels"] != IGNORED, finished["labels"], original)
     special = np.isin(original, vocabulary.special_ids) | (finished["attention_mask"] == 0)
     clean = finished | {"input_ids": original, "special_tokens_mask": special.astype(np.int64)}
-    return Sample(clean, finished, original)
+    return Sample(clean, finished, original, rows=rows.count(0))
 
 
 def redrawn_sample(
@@ -75,10 +77,10 @@ def redrawn_sample(
     source: DynamicExamples,
     copies: int,
 ) -> Sample:
-    """Finished rows beside the examples of the corpus that they were made of; copy ``c`` is epoch ``c`` of ``source``.
+    """Finished rows, at least one, beside the examples that they were made of; copy ``c`` is epoch ``c`` of ``source``.
 
-    Where the corpus does not make as many rows as there are, none can be told to be an example's: the sample then has
-    no ``plan``, and ``missing`` is not 0.
+    Where the corpus does not make as many rows as there are, no row can be told to be an example's: there is no
+    ``plan`` then.
     """
     alone = static_sample(rows, numbers, vocabulary)
     width = alone.finished["input_ids"].shape[1]
@@ -103,12 +105,11 @@ def redrawn_sample(
             cleans.append(_widened(clean, width, vocabulary))
             plans.append(part_of(plan, numbers[places] - made))
         made += len(plan)
-    if made != rows.count(0):
-        return replace(alone, tokens_used=used, missing=made - rows.count(0))
-    clean = {name: np.concatenate([part[name] for part in cleans]) for name in cleans[0]} if cleans else alone.clean
-    return replace(
-        alone, clean=clean, store=store, plan=_joined(plans), tokens_used=used, redrawn=redrawn if cleans else None
-    )
+    alone = replace(alone, tokens_used=used, rows_made=made)
+    if made != alone.rows:
+        return alone
+    clean = {name: np.concatenate([part[name] for part in cleans]) for name in cleans[0]}
+    return replace(alone, clean=clean, store=store, plan=_joined(plans), redrawn=redrawn)
 
 
 def part_of(plan: Plan, numbers: NDArray[np.int64]) -> Plan:
@@ -125,12 +126,13 @@ def part_of(plan: Plan, numbers: NDArray[np.int64]) -> Plan:
 
 
 def _joined(plans: list[Plan]) -> Plan:
-    counts = [np.diff(plan.first_piece) for plan in plans] or [np.zeros(0, np.int64)]
-    return Plan(
-        bounds=np.concatenate([np.zeros((0, 2), np.int64), *(plan.bounds for plan in plans)]),
-        segments=np.concatenate([np.zeros(0, np.int8), *(plan.segments for plan in plans)]),
-        first_piece=np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64),
-        relation=np.concatenate([np.zeros(0, np.int8), *(plan.relation for plan in plans)]),
+    counts = np.concatenate([np.diff(plan.first_piece) for plan in plans])
+    return replace(
+        plans[0],
+        bounds=np.concatenate([plan.bounds for plan in plans]),
+        segments=np.concatenate([plan.segments for plan in plans]),
+        first_piece=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        relation=np.concatenate([plan.relation for plan in plans]),
     )
 
 

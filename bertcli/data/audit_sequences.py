@@ -43,16 +43,16 @@ def sequence_checks(sample: Sample, vocabulary: Vocabulary) -> list[Check]:
 
 def corpus_checks(sample: Sample, objectives: Objectives, vocabulary: Vocabulary) -> list[Check]:
     """Pieces and segments held against the corpus, read run by run; finished rows also against rows drawn again."""
+    checks = []
+    if sample.rows is not None and sample.rows_made is not None:
+        checks.append(exact("finished rows of training", sample.rows, sample.rows_made))
     if sample.store is None or sample.plan is None:
-        return (
-            []
-            if not sample.missing
-            else [exact("rows that the corpus makes and that are not there", sample.missing, 0)]
-        )
+        return checks
     pieces, segments = _as_planned(sample.store, sample.plan, sample.original.shape, vocabulary)
-    checks = [
+    types = sample.finished["token_type_ids"]
+    checks += [
         exact("pieces that are not the corpus's at their place", float((sample.original != pieces).sum()), 0),
-        exact("segment ids that are not the plan's", float((sample.finished["token_type_ids"] != segments).sum()), 0),
+        exact("segment ids that are not the plan's", float((types != segments).sum()), 0),
     ]
     if sample.redrawn is not None:
         written = sorted(set().union(*(objective.writes for objective in objectives.values())))

@@ -29,6 +29,7 @@ _FORMS = {
 _LEGEND = {"masked": "[MASK]/piece masked", "replaced": "new/piece replaced", "kept": "=piece kept"}
 _MARKS = "^*+~°!"
 """Marks behind a piece for labels above 0, one for each column."""
+_LEAK_HINT = "build the data again with --deduplicate, or with a --group-column that keeps copies together"
 
 
 def build(config: MaskBuild, as_json: bool) -> None:
@@ -105,6 +106,7 @@ def _piece(piece: ShownPiece, marks: dict[str, str]) -> str:
 
 def audit(config: MaskAudit, as_json: bool) -> None:
     """Audit masks and pairs against what they must be; exit 1 where anything is outside its bounds."""
+    from bertcli.data.leakage import LEAKED
     from bertcli.errors import AuditError
     from bertcli.stages.mask_audit import audit_masks
 
@@ -121,7 +123,7 @@ def audit(config: MaskAudit, as_json: bool) -> None:
     if wrong:
         raise AuditError(
             f"{len(wrong)} check{'s' if len(wrong) > 1 else ''} failed: {'; '.join(wrong)}",
-            hint="do not train on these data; build them again",
+            hint=_LEAK_HINT if wrong == [LEAKED] else "do not train on these data; build them again",
         )
 
 
