@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bertcli.contracts.batch import IGNORED, Columns
 from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.core.messages import Progress
 from bertcli.data.coverage import tokens_covered
 from bertcli.data.examples import DynamicExamples, StaticExamples
 from bertcli.data.layout import Layout
@@ -76,10 +77,11 @@ def redrawn_sample(
     store: TokenStore,
     source: DynamicExamples,
     copies: int,
+    progress: Progress,
 ) -> Sample:
-    """Finished rows, at least one, beside the examples that they were made of; copy ``c`` is epoch ``c`` of ``source``.
+    """Finished rows, at least one and ascending, beside the examples that they were made of.
 
-    Where the corpus does not make as many rows as there are, no row can be told to be an example's: there is no
+    Copy ``c`` is epoch ``c`` of ``source``. Where the corpus does not make as many rows as there are, no row can be told to be an example's: there is no
     ``plan`` then.
     """
     alone = static_sample(rows, numbers, vocabulary)
@@ -105,6 +107,7 @@ def redrawn_sample(
             cleans.append(_widened(clean, width, vocabulary))
             plans.append(part_of(plan, numbers[places] - made))
         made += len(plan)
+        progress.update(copy + 1)
     alone = replace(alone, tokens_used=used, rows_made=made)
     if made != alone.rows:
         return alone

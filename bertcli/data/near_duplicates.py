@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bertcli.core.messages import Progress
 from bertcli.core.randomness import UInt64Array, hash64
 from bertcli.data.documents import DocumentBlock, document_blocks
 from bertcli.data.token_store import TokenStore
@@ -40,9 +41,12 @@ class NearDuplicate:
 
 
 def near_duplicates(
-    training: TokenStore, held_out: TokenStore, boundaries: WordBoundaries, *, threshold: float
+    training: TokenStore, held_out: TokenStore, boundaries: WordBoundaries, *, threshold: float, progress: Progress
 ) -> list[NearDuplicate]:
-    """Held-out documents with a training document at least as near as ``threshold``, by their number."""
+    """Held-out documents with a training document at least as near as ``threshold``, by their number.
+
+    Progress is told in training documents.
+    """
     signatures = [minima_of(runs_of(block, boundaries)) for block in document_blocks(held_out)]
     if not signatures:
         return []
@@ -60,6 +64,7 @@ def near_duplicates(
             chosen = order[firsts]
             better = chosen[jaccard[chosen] > best[ours[chosen]]]
             best[ours[better]], nearest[ours[better]] = jaccard[better], block.first + theirs[better]
+        progress.update(block.first + len(block.starts))
     found = np.flatnonzero(best >= threshold)
     return [NearDuplicate(int(n), int(nearest[n]), float(best[n])) for n in found]
 

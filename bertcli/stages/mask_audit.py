@@ -8,7 +8,7 @@ from typing import Any
 from bertcli.config.mask import MaskAudit
 from bertcli.contracts.audit import Check, informative
 from bertcli.core.atomic import write_json
-from bertcli.core.messages import notice
+from bertcli.core.messages import notice, progress
 from bertcli.data.audit import audit_sample, spread
 from bertcli.data.audit_sequences import UNKNOWN_RATE
 from bertcli.data.leakage import leakage_checks
@@ -80,7 +80,7 @@ def audit_masks(config: MaskAudit) -> AuditReport:
             path=config.data,
             hint="build the data again with `bertcli mask build`",
         )
-    sample = view.sample(spread(view.examples, config.limit))
+    sample = view.sample_against_corpus(spread(view.examples, config.limit))
     checks = audit_sample(sample, view.opened.objectives, view.opened.data.vocabulary)
     checks.append(_times_seen(view))
     if view.store is not None and view.held_out is not None:
@@ -117,7 +117,8 @@ def _near_duplicates(view: View, threshold: float) -> NearDuplicates:
     if view.held_out is None or not view.held_out.documents:
         return NearDuplicates(threshold, 0, 0.0, [])
     boundaries = WordBoundaries.of(load_tokenizer(str(view.opened.data.vocabulary_directory)))
-    found = near_duplicates(view.store, view.held_out, boundaries, threshold=threshold)
+    with progress("comparing", view.store.documents, "documents") as bar:
+        found = near_duplicates(view.store, view.held_out, boundaries, threshold=threshold, progress=bar)
     share = len(found) / view.held_out.documents
     return NearDuplicates(threshold, len(found), share, found[:SHOWN_NEAR_DUPLICATES])
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertcli.config.mask import MaskView
+from bertcli.core.messages import progress
 from bertcli.data.audit_sample import Sample, dynamic_sample, redrawn_sample, static_sample
 from bertcli.data.examples import DynamicExamples, StaticExamples
 from bertcli.data.opening import OpenData, boundaries_of, open_data
@@ -33,16 +34,21 @@ class View:
         return self.opened.examples.count(self.epoch)
 
     def sample(self, numbers: NDArray[np.int64]) -> Sample:
-        """These examples, before and after corruption."""
-        opened = self.opened
-        if isinstance(opened.examples, DynamicExamples):
-            assert self.store is not None
-            return dynamic_sample(self.store, opened.examples, self.epoch, numbers, self.progress)
-        if self.store is None:
-            return static_sample(opened.examples, numbers, opened.data.vocabulary)
-        return redrawn_sample(
-            opened.examples, numbers, opened.data.vocabulary, self.store, self._source(self.store), self.copies
-        )
+        """These examples, before and after corruption; the originals of finished rows are what their labels tell."""
+        examples = self.opened.examples
+        if isinstance(examples, StaticExamples):
+            return static_sample(examples, numbers, self.opened.data.vocabulary)
+        assert self.store is not None
+        return dynamic_sample(self.store, examples, self.epoch, numbers, self.progress)
+
+    def sample_against_corpus(self, numbers: NDArray[np.int64]) -> Sample:
+        """The same; finished rows beside what their corpus makes again, where it is kept: every copy is planned."""
+        examples, vocabulary = self.opened.examples, self.opened.data.vocabulary
+        if not isinstance(examples, StaticExamples) or self.store is None:
+            return self.sample(numbers)
+        with progress("drawing the rows again", self.copies, "copies") as bar:
+            source = self._source(self.store)
+            return redrawn_sample(examples, numbers, vocabulary, self.store, source, self.copies, bar)
 
     def _source(self, store: TokenStore) -> DynamicExamples:
         """The examples that static rows were written from."""

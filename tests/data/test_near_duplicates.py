@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from bertcli.core.messages import Progress
 from bertcli.data import documents, near_duplicates
 from bertcli.data.documents import DocumentBlock, document_blocks
 from bertcli.data.near_duplicates import minima_of, rows_per_band, runs_of
@@ -76,14 +77,15 @@ def test_held_out_documents_are_found_beside_their_nearest_training_document(sto
     training = store_of("train", [*texts, texts[3], changed(texts[4], 2, draw)])
     far, near, copy = changed(texts[4], 60, draw), changed(texts[7], 3, draw), texts[3]
     held_out = store_of("heldout", [far, near, copy, draw.integers(5, 200, size=3)])
-    found = near_duplicates.near_duplicates(training, held_out, BOUNDARIES, threshold=0.8)
+    found = near_duplicates.near_duplicates(training, held_out, BOUNDARIES, threshold=0.8, progress=Progress())
     assert [(pair.held_out, pair.training) for pair in found] == [(1, 7), (2, 3)]
     assert found[1].jaccard == 1.0
     assert abs(found[0].jaccard - jaccard(runs_by_hand(near.tolist()), runs_by_hand(texts[7].tolist()))) < 0.15
 
 
 def test_nothing_held_out_has_no_near_duplicate(store_of):
-    assert near_duplicates.near_duplicates(store_of("a", [[5]]), store_of("b", []), BOUNDARIES, threshold=0.8) == []
+    stores = store_of("a", [[5]]), store_of("b", [])
+    assert near_duplicates.near_duplicates(*stores, BOUNDARIES, threshold=0.8, progress=Progress()) == []
 
 
 def test_bands_are_as_long_as_a_pair_at_the_threshold_surely_meets_in_one():
