@@ -46,6 +46,12 @@ def vocabulary() -> Vocabulary:
     )
 
 
+@pytest.fixture(name="one_document", scope="session")
+def _one_document() -> Callable[..., EncodedDocuments]:
+    """``one_document(sentences)``: a document from the ids of its sentences."""
+    return one_document
+
+
 @pytest.fixture
 def make_store(tmp_path: Path) -> Callable[..., TokenStore]:
     """A store of random documents: ``make_store(documents, sentences, seed)``; ids are 5 and above."""

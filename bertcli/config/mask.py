@@ -10,7 +10,7 @@ from pydantic import Field
 from bertcli.config.corpus import Corpus
 from bertcli.config.sequences import Sequences
 from bertcli.config.workers import Workers
-from bertcli.core.settings import Flag, ShareBelowOne
+from bertcli.core.settings import Flag, ProperShare, Share, ShareBelowOne
 
 DEFAULT_DATA = Path("bertcli-out/data")
 
@@ -47,6 +47,8 @@ class MaskView(Sequences):
     """Dynamic data: the epoch whose masks are drawn."""
     seed: Annotated[int | None, Field(ge=0), Flag("--seed")] = None
     """Dynamic data: seed of the masks (default: the data's own)."""
+    progress: Annotated[Share, Flag("--progress")] = 0.0
+    """Dynamic data: masks as they are when this share of a run is done, where the mask rate moves."""
 
 
 class MaskShow(MaskView):
@@ -61,3 +63,9 @@ class MaskAudit(MaskView):
 
     limit: Annotated[int, Field(ge=1), Flag("--limit")] = 20000
     """Examples to audit, spread over the epoch."""
+    near_duplicates: Annotated[bool, Flag("--near-duplicates")] = False
+    """Look for held-out documents that are nearly training documents."""
+    near_duplicate_threshold: Annotated[ProperShare, Flag("--near-duplicate-threshold")] = 0.8
+    """Jaccard index of two documents' runs of five words from which on they are near-duplicates (Lee et al. 2022)."""
+    output: Annotated[Path | None, Flag("--output", "-o")] = None
+    """JSON file to write the report to as well."""

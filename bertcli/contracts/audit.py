@@ -1,10 +1,29 @@
-"""A check of an audit: what was observed, what was expected, and the bounds between which it holds."""
+"""What an audit is made of: the evidence that an objective is shown, and the checks that it answers with."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bertcli.contracts.batch import Columns
+    from bertcli.contracts.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Examples before and after they were corrupted: what an objective's ``audit`` is shown.
+
+    ``clean`` has the columns that the objective reads. Of finished rows whose corpus is not kept it has only what the
+    rows tell: their originals are put back from ``labels``, and checks with ``needs_originals`` are left out.
+    """
+
+    clean: Columns
+    finished: Columns
+    vocabulary: Vocabulary
+    progress: float = 0.0
+    """Share of the run that is done when they are seen, for what moves with it."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +36,7 @@ class Check:
     low: float | None
     high: float | None
     needs_originals: bool = False
-    """Whether it compares with the pieces before masking, which finished rows no longer have."""
+    """Whether it compares with columns before corruption, which finished rows alone do not have."""
 
     @property
     def ok(self) -> bool:

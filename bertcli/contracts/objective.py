@@ -25,7 +25,7 @@ from bertcli.core.settings import Settings
 from bertcli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bertcli.contracts.audit import Check
+    from bertcli.contracts.audit import Check, Evidence
     from bertcli.contracts.batch import Batch, Columns
     from bertcli.contracts.encoder import Encoded
     from bertcli.contracts.loss import Loss
@@ -109,8 +109,8 @@ class Objective(Protocol):
     def weights(self, progress: float) -> dict[str, float]:
         """The factor of each of its losses when the share ``progress`` of the run is done."""
 
-    def audit(self, clean: Columns, finished: Columns, vocabulary: Vocabulary) -> list[Check]:
-        """What correct columns of it satisfy, observed against expected."""
+    def audit(self, evidence: Evidence) -> list[Check]:
+        """What correct columns of it satisfy, observed against expected; names begin with the objective's own."""
 
 
 def make_objectives(chosen: Mapping[str, Settings]) -> dict[str, Objective]:

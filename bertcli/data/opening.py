@@ -88,12 +88,12 @@ def open_data(
         seq_length=seq_length,
         seed=data.seed if seed is None or held_out else seed,
         short_sequence_probability=SHORT_SEQUENCE_PROBABILITY if held_out else short_sequence_probability,
-        boundaries=_boundaries(data, objectives),
+        boundaries=boundaries_of(data, objectives),
     )
     return OpenData(data, objectives, examples, store, kind, seq_length)
 
 
-def _boundaries(data: DataDirectory, objectives: Mapping[str, Objective]) -> WordBoundaries | None:
+def boundaries_of(data: DataDirectory, objectives: Mapping[str, Objective]) -> WordBoundaries | None:
     """Where words begin by the pieces of the data's vocabulary, where an objective wants to know."""
     if WORD_STARTS not in columns_read(objectives):
         return None

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from bertcli.contracts.audit import Check, binomial, exact
+from bertcli.contracts.audit import Check, Evidence, binomial, exact
 from bertcli.contracts.batch import IGNORED, Batch, Columns
 from bertcli.contracts.objective import Corruption, Encode, Head
 from bertcli.contracts.vocabulary import Vocabulary
@@ -128,13 +128,14 @@ class MaskedLanguageModel:
         """The weight as set, which may move."""
         return {"mlm": self.settings.weight.at(progress)}
 
-    def audit(self, clean: Columns, finished: Columns, vocabulary: Vocabulary) -> list[Check]:
+    def audit(self, evidence: Evidence) -> list[Check]:
         """Exact counts per sequence, 80/10/10 within binomial bounds, no special ever predicted."""
+        clean, finished, vocabulary = evidence.clean, evidence.finished, evidence.vocabulary
         labels, corrupted, original = finished["labels"], finished["input_ids"], clean["input_ids"]
         predicted = labels != IGNORED
         maskable = clean["special_tokens_mask"] == 0
         counts = maskable.sum(axis=1)
-        wanted = np.minimum(np.maximum(1, np.rint(self.settings.probability.at(0) * counts)), counts)
+        wanted = np.minimum(np.maximum(1, np.rint(self.settings.probability.at(evidence.progress) * counts)), counts)
         predictions = predicted.sum(axis=1)
         total = int(predictions.sum())
         is_mask = predicted & (corrupted == vocabulary.mask_id)

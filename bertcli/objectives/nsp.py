@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bertcli.contracts.audit import Check, exact, informative
+from bertcli.contracts.audit import Check, Evidence, exact
 from bertcli.contracts.batch import Batch, Columns
 from bertcli.contracts.objective import Corruption, Encode, Head
-from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.ramps import Ramp, Weight
 from bertcli.core.settings import Settings
 
@@ -85,12 +84,11 @@ class NextSentencePrediction:
         """The weight as set, which may move."""
         return {"nsp": self.settings.weight.at(progress)}
 
-    def audit(self, clean: Columns, finished: Columns, vocabulary: Vocabulary) -> list[Check]:
-        """Labels agree with how the pairs were built; every pair has two segments; the balance is reported."""
-        labels = finished["next_sentence_label"]
-        segments = finished["token_type_ids"].max(axis=1)
+    def audit(self, evidence: Evidence) -> list[Check]:
+        """Labels are 0 and 1, and every pair has two segments; where these come from is audited for all objectives."""
+        labels = evidence.finished["next_sentence_label"]
+        segments = evidence.finished["token_type_ids"].max(axis=1)
         return [
             exact("nsp: labels outside 0 and 1", float((~np.isin(labels, (0, 1))).sum()), 0),
             exact("nsp: pairs without a second segment", float((segments != 1).sum()), 0),
-            informative("nsp: share of random pairs", float((labels == 1).mean()) if len(labels) else 0.0),
         ]

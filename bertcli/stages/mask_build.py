@@ -15,8 +15,8 @@ from bertcli.core.atomic import check_output_dir, new_directory
 from bertcli.core.manifest import write_manifest
 from bertcli.core.messages import notice, progress
 from bertcli.data.arrow_files import write_split_names
-from bertcli.data.audit import tokens_covered
 from bertcli.data.building import SPLITS, StoreCounts, write_static_rows, write_token_stores
+from bertcli.data.coverage import tokens_covered
 from bertcli.data.examples import DynamicExamples
 from bertcli.data.held_out import SMALLEST_CORPUS
 from bertcli.data.opening import DEFAULT_SEQ_LENGTH, choose_sequence_kind

@@ -57,6 +57,8 @@ def test_its_own_audit_passes(prepared, vocabulary):
     _, objectives, store, data = prepared
     checks = audit_dynamic(store, data, objectives, vocabulary, epoch=1, limit=10_000)
     assert [check.name for check in checks if not check.ok] == []
+    names = [check.name for check in checks]
+    assert len(names) == len(set(names))
 
 
 def test_its_docstring_tells_source_and_columns(prepared):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertcli.data.audit import tokens_covered
+from bertcli.data.coverage import tokens_covered
 from bertcli.data.sequences import make_plan, truncated_lengths
 from bertcli.errors import DataError
 

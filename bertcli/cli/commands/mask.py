@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
+from itertools import cycle, groupby
+from typing import TYPE_CHECKING
 
 from bertcli.cli import console
 from bertcli.cli.options import command_app, configured_command
@@ -11,15 +14,22 @@ from bertcli.config.mask import DEFAULT_DATA, MaskAudit, MaskBuild, MaskShow
 from bertcli.contracts.audit import Check
 from bertcli.core.messages import notice
 
+if TYPE_CHECKING:
+    from bertcli.stages.mask_audit import NearDuplicates
+    from bertcli.stages.mask_show import ShownPiece
+
 app = command_app(help="Build pretraining data, show its masks, audit them.")
 
 _COLOURS = {"special": "2", "masked": "1;33", "replaced": "1;31", "kept": "1;32"}
 _FORMS = {
-    "masked": "{piece.text}/{piece.original}",
-    "replaced": "{piece.text}/{piece.original}",
-    "kept": "={piece.text}",
+    "masked": "{text}/{original}",
+    "replaced": "{text}/{original}",
+    "kept": "={text}",
 }
 _LEGEND = {"masked": "[MASK]/piece masked", "replaced": "new/piece replaced", "kept": "=piece kept"}
+_MARKS = "^*+~°!"
+"""Marks behind a piece for labels above 0, one for each column."""
+_LEAK_HINT = "build the data again with --deduplicate, or with a --group-column that keeps copies together"
 
 
 def build(config: MaskBuild, as_json: bool) -> None:
@@ -53,7 +63,7 @@ def build(config: MaskBuild, as_json: bool) -> None:
 
 
 def show(config: MaskShow, as_json: bool) -> None:
-    """Show examples: what is masked, replaced and kept, and the label of the pair."""
+    """Show examples: what is masked, replaced and kept, and the labels of pieces and pairs."""
     from dataclasses import asdict
 
     from bertcli.stages.mask_show import show_masks
@@ -62,19 +72,41 @@ def show(config: MaskShow, as_json: bool) -> None:
     if as_json:
         console.show_json([asdict(example) for example in examples])
         return
-    print("legend: " + "  ".join(console.paint(text, _COLOURS[fate]) for fate, text in _LEGEND.items()))
+    columns = sorted({column for example in examples for piece in example.pieces for column in piece.labels})
+    marks = dict(zip(columns, cycle(_MARKS), strict=False))
+    legend = [console.paint(text, _COLOURS[fate]) for fate, text in _LEGEND.items()]
+    legend += ["{ } predicted side by side", *(f"piece{mark} {column}" for column, mark in marks.items())]
+    print("legend: " + "  ".join(legend))
     for example in examples:
         labels = ", ".join(f"{name}: {value}" for name, value in example.labels.items())
         print(f"\n{console.paint(f'example {example.number}', '1')}{'  ' + labels if labels else ''}")
-        words = []
-        for piece in example.pieces:
-            shown = _FORMS.get(piece.fate, "{piece.text}").format(piece=piece)
-            words.append(console.paint(shown, _COLOURS[piece.fate]) if piece.fate in _COLOURS else shown)
-        print(" ".join(words))
+        segments = [(number, list(pieces)) for number, pieces in groupby(example.pieces, lambda piece: piece.segment)]
+        for number, pieces in segments:
+            name = f"{'AB'[number]}: " if len(segments) > 1 else ""
+            print(name + " ".join(_units(pieces, marks)))
+
+
+def _units(pieces: list[ShownPiece], marks: dict[str, str]) -> Iterator[str]:
+    """What is printed of a segment: pieces alone, and in brackets those that are predicted side by side."""
+    for unit, together in groupby(pieces, lambda piece: piece.unit):
+        shown = [_piece(piece, marks) for piece in together]
+        if unit is not None and len(shown) > 1:
+            shown = ["{" + " ".join(shown) + "}"]
+        yield from shown
+
+
+def _piece(piece: ShownPiece, marks: dict[str, str]) -> str:
+    form = _FORMS.get(piece.fate, "{text}")
+    text = form.format(text=console.printable(piece.text), original=console.printable(piece.original))
+    for column, value in piece.labels.items():
+        if value > 0:
+            text += marks[column] + (str(value) if value > 1 else "")
+    return console.paint(text, _COLOURS[piece.fate]) if piece.fate in _COLOURS else text
 
 
 def audit(config: MaskAudit, as_json: bool) -> None:
     """Audit masks and pairs against what they must be; exit 1 where anything is outside its bounds."""
+    from bertcli.data.leakage import LEAKED
     from bertcli.errors import AuditError
     from bertcli.stages.mask_audit import audit_masks
 
@@ -84,12 +116,21 @@ def audit(config: MaskAudit, as_json: bool) -> None:
     else:
         title = f"audit of {report.data}: {', '.join(report.objectives)}"
         console.show_table(title, ("check", "observed", "expected", "bounds", ""), list(map(_row, report.checks)))
+        if report.near_duplicates is not None and report.near_duplicates.examples:
+            _show_near_duplicates(report.near_duplicates)
     sys.stdout.flush()
     wrong = [check.name for check in report.checks if not check.ok]
     if wrong:
         raise AuditError(
-            f"{len(wrong)} checks failed: {'; '.join(wrong)}", hint="do not train on these data; build them again"
+            f"{len(wrong)} check{'s' if len(wrong) > 1 else ''} failed: {'; '.join(wrong)}",
+            hint=_LEAK_HINT if wrong == [LEAKED] else "do not train on these data; build them again",
         )
+
+
+def _show_near_duplicates(found: NearDuplicates) -> None:
+    title = f"near-duplicates: {found.documents:,} of the held-out documents ({found.share:.2%})"
+    rows = [(f"{near.held_out}", f"{near.training}", f"{near.jaccard:.2f}") for near in found.examples]
+    console.show_table(title, ("held-out document", "training document", "Jaccard"), rows)
 
 
 def _row(check: Check) -> tuple[str, str, str, str, str]:
