@@ -123,7 +123,18 @@ def _pair_checks(store: TokenStore, plan: Plan, numbers: NDArray[np.int64], obje
                 wrong = of_kind & ~(same & (a[:, 1] <= b[:, 0]))
             case "swapped":
                 wrong = of_kind & ~(same & (b[:, 1] <= a[:, 0]))
+            case "distant":
+                wrong = of_kind & ~(same & _apart(store, a, b))
             case _:
                 wrong = of_kind & same
         checks.append(exact(f"pairs called {name!r} that are not", float(wrong.sum()), 0))
     return checks
+
+
+def _apart(store: TokenStore, a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether there is a sentence between the pieces (pieces, 2) of each pair."""
+    (a_first, a_last), (b_first, b_last) = (
+        np.searchsorted(store.sentence_ends, piece - [0, 1], side="right").T for piece in (a, b)
+    )
+    apart: NDArray[np.bool_] = (b_first - a_last > 1) | (a_first - b_last > 1)
+    return apart

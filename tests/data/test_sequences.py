@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertcli.data.audit import tokens_covered
-from bertcli.data.sequences import make_plan, truncated_lengths
+from bertcli.data.sequences import make_plan
+from bertcli.data.truncation import truncated_lengths
 from bertcli.errors import DataError
 
 
