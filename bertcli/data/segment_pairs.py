@@ -135,7 +135,8 @@ class _Pairing:
             swapped = chunks.relation == self.relations.index("swapped")
             a_start, b_start = np.where(swapped, b_start, a_start), np.where(swapped, a_start, b_start)
             a_end, b_end = np.where(swapped, b_end, a_end), np.where(swapped, a_end, b_end)
-        a_kept, b_kept = truncated_lengths(a_end - a_start, b_end - b_start, self.budget)
+        room = self.budget + lone  # which needs no second [SEP]
+        a_kept, b_kept = truncated_lengths(a_end - a_start, b_end - b_start, room)
         a_cut, b_cut = a_end - a_start - a_kept, b_end - b_start - b_kept
         a_start += self._cut_in_front("a", a_cut, chunks.number)
         b_start += self._cut_in_front("b", b_cut, chunks.number)

@@ -13,7 +13,7 @@ Integers = NDArray[np.int64]
 _ONES = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
 
 
-def truncated_lengths(a: Integers, b: Integers, budget: int) -> tuple[Integers, Integers]:
+def truncated_lengths(a: Integers, b: Integers, budget: Integers | int) -> tuple[Integers, Integers]:
     """Lengths after taking tokens one by one from the longer of two segments (from ``b`` when they are equal)."""
     half = (budget + 1) // 2
     a_kept = np.where(a < half, a, np.where(b < budget - half, budget - b, half))
