@@ -230,6 +230,8 @@ def fresh_head(name: str, encoder: BertEncoder, *, outputs: int) -> nn.Module:
             head = LanguageModelHead(encoder.config)
         case "pair":
             head = nn.Linear(encoder.config.hidden_size, 2)
+        case "sequence":
+            head = nn.Linear(encoder.config.hidden_size, outputs)
         case "classification":
             head = ClassificationHead(encoder.config, outputs)
         case _:
@@ -238,8 +240,12 @@ def fresh_head(name: str, encoder: BertEncoder, *, outputs: int) -> nn.Module:
     return head.tie(encoder) if isinstance(head, LanguageModelHead) else head
 
 
+_HEADS_OF_TRANSFORMERS = ("language_model", "pair", "classification")
+
+
 def assemble(encoder: BertEncoder, heads: Mapping[str, nn.Module]) -> Any:
     """The model object of transformers that holds these very parameters."""
+    heads = {name: head for name, head in heads.items() if name in _HEADS_OF_TRANSFORMERS}
     config = copy.deepcopy(encoder.config)
     kind = _assembled_class(frozenset(heads))
     classification: Any = heads.get("classification")

@@ -20,8 +20,8 @@ class Sequences(Settings):
     seq_length: Annotated[int | None, Field(ge=8), Flag("--seq-length")] = None
     """Pieces in a sequence, [CLS] and [SEP] included (128 where the data do not say)."""
     sequences: Annotated[
-        Literal["segment-pairs", "full-sentences", "document-sentences"] | None, Flag("--sequences")
+        Literal["segment-pairs", "sentence-pairs", "full-sentences", "document-sentences"] | None, Flag("--sequences")
     ] = None
     """How documents are cut (default: segment-pairs where an objective needs pairs, else full-sentences)."""
-    short_sequence_probability: Share = 0.1
+    short_sequence_probability: Annotated[Share, Flag("--short-sequence-probability")] = 0.1
     """Share of segment pairs that are made shorter than the length (Devlin et al. 2019)."""

@@ -10,7 +10,7 @@ Shapes are in words, always in this order: ``(batch, seq)``. Columns keep transf
 ``labels``                 (batch, seq)        MLM targets, ``-100`` where nothing is predicted
 ``target_positions``       (batch, targets)    positions at which an objective reads, padded with 0
 ``mlm:targets``            (predicted,)        where the objective ``mlm`` reads, as indices into the flattened targets
-``next_sentence_label``    (sequences,)        0 next, 1 random
+``next_sentence_label``    (sequences,)        0 next, 1 random; likewise ``sentence_order_label`` and others
 =========================  ==================  =========================================================
 """
 

@@ -63,7 +63,7 @@ def _origin_checks(sample: Sample, name: str, relations: tuple[str, ...]) -> lis
     relation = plan.relation[rows]
     document_a, document_b = document_of(store, places.a_start), document_of(store, places.b_start)
     is_foreign = document_a != document_b
-    is_misplaced = _misplaced(places, relations, relation)
+    is_misplaced = _misplaced(places, _sentences_apart(store, places), relations, relation)
     for index, kind in enumerate(relations):
         of_kind = relation == index
         if kind == "random":
@@ -82,7 +82,17 @@ def _origin_checks(sample: Sample, name: str, relations: tuple[str, ...]) -> lis
     return checks
 
 
-def _misplaced(places: _Places, relations: tuple[str, ...], relation: NDArray[np.int8]) -> Bools:
+def _sentences_apart(store: TokenStore, places: _Places) -> Bools:
+    """(pairs,) whether a sentence at least stands between the segments of each pair."""
+    firsts, lasts = (
+        [np.searchsorted(store.sentence_ends, at, side="right") for at in of_both]
+        for of_both in ((places.a_start, places.b_start), (places.a_end - 1, places.b_end - 1))
+    )
+    apart: Bools = (firsts[1] - lasts[0] > 1) | (firsts[0] - lasts[1] > 1)
+    return apart
+
+
+def _misplaced(places: _Places, apart: Bools, relations: tuple[str, ...], relation: NDArray[np.int8]) -> Bools:
     """(pairs,) whether the segments of one document stand otherwise than their relation says.
 
     Neighbours touch, unless tokens between them were cut away to fit the pair into the length: it is full then.
@@ -91,7 +101,7 @@ def _misplaced(places: _Places, relations: tuple[str, ...], relation: NDArray[np
     gap_after, gap_before = places.b_start - places.a_end, places.a_start - places.b_end
     in_order = (gap_after == 0) | ((gap_after > 0) & is_full)
     swapped = (gap_before == 0) | ((gap_before > 0) & is_full)
-    right = {"next": in_order, "swapped": swapped, "distant": (gap_after > 0) | (gap_before > 0)}
+    right = {"next": in_order, "swapped": swapped, "distant": apart}
     everywhere = np.ones(len(relation), dtype=np.bool_)
     misplaced = np.zeros(len(relation), dtype=np.bool_)
     for index, kind in enumerate(relations):

@@ -13,7 +13,7 @@ from bertcli.core.messages import Progress
 from bertcli.data.coverage import tokens_covered
 from bertcli.data.examples import DynamicExamples, StaticExamples
 from bertcli.data.layout import Layout
-from bertcli.data.sequences import Plan
+from bertcli.data.plan import Plan
 from bertcli.data.token_store import TokenStore
 
 _EXAMPLES_AT_ONCE = 4096
@@ -81,8 +81,8 @@ def redrawn_sample(
 ) -> Sample:
     """Finished rows, at least one and ascending, beside the examples that they were made of.
 
-    Copy ``c`` is epoch ``c`` of ``source``. Where the corpus does not make as many rows as there are, no row can be told to be an example's: there is no
-    ``plan`` then.
+    Copy ``c`` is epoch ``c`` of ``source``. Where the corpus does not make as many rows as there are, no row can be
+    told to be an example's: there is no ``plan`` then.
     """
     alone = static_sample(rows, numbers, vocabulary)
     width = alone.finished["input_ids"].shape[1]

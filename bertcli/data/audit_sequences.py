@@ -9,7 +9,7 @@ from bertcli.contracts.audit import Check, exact, informative
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.data.audit_sample import Sample
 from bertcli.data.examples import Objectives
-from bertcli.data.sequences import Plan
+from bertcli.data.plan import Plan
 from bertcli.data.token_store import TokenStore
 
 UNKNOWN_RATE = "rate of [UNK]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bertcli.data.sequences import Plan
+from bertcli.data.plan import Plan
 from bertcli.data.token_store import TokenStore
 
 

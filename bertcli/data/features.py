@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertcli.contracts.task import Encoding, Features
-from bertcli.data.sequences import truncated_lengths
+from bertcli.data.truncation import truncated_lengths
 
 
 def encode_sequences(
@@ -23,7 +23,7 @@ def encode_sequences(
     whole_a = _lengths(pieces_a)
     whole_b = _lengths(pieces_b) if pieces_b is not None else np.zeros_like(whole_a)
     specials = 3 if pieces_b is not None else 2
-    kept_a, kept_b = _kept(whole_a, whole_b, max_length - specials)
+    kept_a, kept_b = truncated_lengths(whole_a, whole_b, max_length - specials)
 
     vocabulary = tokenizer.vocabulary
     cls = np.asarray([vocabulary.cls_id], dtype=np.int32)
@@ -41,16 +41,6 @@ def encode_sequences(
         lost=(whole_a - kept_a) + (whole_b - kept_b),
         examples=np.arange(len(first), dtype=np.int64),
     )
-
-
-def _kept(
-    first: NDArray[np.int64], second: NDArray[np.int64], budget: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The lengths that remain of both segments of each row; a single text has a second segment of length 0."""
-    kept_a, kept_b = first.copy(), second.copy()
-    for row in np.flatnonzero(first + second > budget).tolist():
-        kept_a[row], kept_b[row] = truncated_lengths(int(first[row]), int(second[row]), budget)
-    return kept_a, kept_b
 
 
 def _lengths(pieces: Sequence[NDArray[np.int32]]) -> NDArray[np.int64]:

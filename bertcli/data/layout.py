@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bertcli.data.sequences import Plan
+from bertcli.core.ranges import ranges
+from bertcli.data.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Layout:
         """For these examples of a plan."""
         first, last = plan.first_piece[numbers], plan.first_piece[numbers + 1]
         runs = last - first  # of each row
-        pieces = _ranges(first, runs)
+        pieces = ranges(first, runs)
         starts, ends = plan.bounds[pieces, 0], plan.bounds[pieces, 1]
         lengths_of_runs = ends - starts
         row_of_run = np.repeat(np.arange(len(numbers)), runs)
@@ -54,7 +55,7 @@ class Layout:
             pieces=pieces,
             starts=starts,
             ends=ends,
-            tokens=_ranges(separators - lengths_of_runs, lengths_of_runs),
+            tokens=ranges(separators - lengths_of_runs, lengths_of_runs),
             separators=separators,
         )
 
@@ -63,9 +64,3 @@ class Layout:
         column = np.zeros(self.rows * self.width, dtype=values.dtype)
         column[self.tokens] = values
         return column.reshape(self.rows, self.width)
-
-
-def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``start, start + 1, …`` for each start, as many as its length, one after the other."""
-    before = np.cumsum(lengths) - lengths
-    return np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))

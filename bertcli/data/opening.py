@@ -14,9 +14,11 @@ from bertcli.contracts.objective import (
     make_objectives,
     relations_of,
 )
+from bertcli.core.messages import notice
 from bertcli.core.settings import Settings
 from bertcli.data.examples import DynamicExamples, StaticExamples
-from bertcli.data.sequences import SHORT_SEQUENCE_PROBABILITY
+from bertcli.data.relations import pairing_fault, short_documents
+from bertcli.data.sequences import PAIR_KINDS, SHORT_SEQUENCE_PROBABILITY
 from bertcli.data.token_store import WORD_STARTS, DataDirectory, SequenceKind, TokenStore, open_split
 from bertcli.errors import ConfigError
 from bertcli.text.tokenizer import load_tokenizer
@@ -29,8 +31,8 @@ DEFAULT_SEQ_LENGTH = 128
 class OpenData:
     """The examples of one split, the objectives they serve and how they are cut.
 
-    A single held-out document has no other one for random segments: the objective that needs them is not evaluated.
-    ``store`` is None for static data, whose rows are finished.
+    Held-out documents may be too few or too short for pairs, as a single one has no other for random segments: the
+    objective that needs them is not evaluated. ``store`` is None for static data, whose rows are finished.
     """
 
     data: DataDirectory
@@ -45,10 +47,23 @@ def choose_sequence_kind(asked: SequenceKind | None, objectives: dict[str, Objec
     """How documents are cut: as asked, else pairs where an objective needs them, else full sentences."""
     needs_pairs = bool(relations_of(objectives))
     kind: SequenceKind = asked or ("segment-pairs" if needs_pairs else "full-sentences")
-    if needs_pairs and kind != "segment-pairs":
+    if needs_pairs and kind not in PAIR_KINDS:
         names = " and ".join(name for name, objective in objectives.items() if objective.relations)
-        raise ConfigError(f"{names} needs pairs of segments, not {kind}", hint="leave --sequences out")
+        raise ConfigError(
+            f"{names} needs pairs of segments, not {kind}", hint="leave --sequences out, or take sentence-pairs"
+        )
     return kind
+
+
+def check_pairs(store: TokenStore, objectives: Mapping[str, Objective]) -> None:
+    """Tell how many documents are too short for a pair objective; raises ``DataError`` where all are."""
+    relations = relations_of(objectives)
+    fault = pairing_fault(store, relations)
+    if fault is not None:
+        raise fault
+    told = short_documents(store, relations)
+    if told is not None:
+        notice(told)
 
 
 def open_data(
@@ -64,7 +79,7 @@ def open_data(
     """Open the training documents, or the held-out ones with the data's own seed and objectives as evaluated.
 
     Without a choice of objectives: those of static data, MLM otherwise. Raises ``ConfigError`` where what is asked
-    contradicts static data, ``DataError`` where the directory cannot be used.
+    contradicts static data, ``DataError`` where the directory cannot be used or its documents give no pairs.
     """
     data = DataDirectory.open(path)
     split = "heldout" if held_out else "train"
@@ -78,8 +93,10 @@ def open_data(
         objectives = {
             name: objective.for_evaluation()
             for name, objective in objectives.items()
-            if store.documents > 1 or "random" not in objective.relations
+            if pairing_fault(store, objective.relations) is None
         }
+    else:
+        check_pairs(store, objectives)
     examples = DynamicExamples(
         store,
         data.vocabulary,

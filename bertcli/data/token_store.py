@@ -23,7 +23,7 @@ from bertcli.errors import DataError
 from bertcli.text.chinese_words import Words
 from bertcli.text.word_cache import EncodedTexts
 
-SequenceKind = Literal["segment-pairs", "full-sentences", "document-sentences"]
+SequenceKind = Literal["segment-pairs", "sentence-pairs", "full-sentences", "document-sentences"]
 """How documents are cut into sequences; see ``data/sequences.py``."""
 
 MADE_BY = "bertcli mask build CORPUS"
@@ -237,6 +237,10 @@ class TokenStore:
     def columns(self) -> frozenset[str]:
         """The optional columns that it has."""
         return frozenset(self._chunks) - {"input_ids"}
+
+    def sentence_bounds(self, sentences: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where these sentences start and end; a sentence starts where the one before it ends."""
+        return np.where(sentences > 0, self.sentence_ends[sentences - 1], 0), self.sentence_ends[sentences]
 
     def read(self, start: int, end: int) -> NDArray[Any]:
         """The pieces from ``start`` to ``end``, which lie in one document; a view, not a copy."""

@@ -19,7 +19,8 @@ from bertcli.data.building import SPLITS, StoreCounts, write_static_rows, write_
 from bertcli.data.coverage import tokens_covered
 from bertcli.data.examples import DynamicExamples
 from bertcli.data.held_out import SMALLEST_CORPUS
-from bertcli.data.opening import DEFAULT_SEQ_LENGTH, choose_sequence_kind
+from bertcli.data.opening import DEFAULT_SEQ_LENGTH, check_pairs, choose_sequence_kind
+from bertcli.data.relations import pairing_fault
 from bertcli.data.token_store import SequenceKind, TokenStore
 from bertcli.errors import ConfigError, InputFileError
 from bertcli.text import corpus
@@ -181,10 +182,11 @@ def _write_static(
             short_sequence_probability=config.short_sequence_probability,
         )
         copies = config.duplicates if split == "train" else 1
-        if store.documents < 2 and "random" in relations_of(chosen):
+        if split == "train":
+            check_pairs(store, chosen)
+        elif pairing_fault(store, relations_of(chosen)) is not None:
             copies = 0
-            if store.documents:
-                notice(f"one document in {split}, too few for pairs from two: the split stays empty")
+            notice(f"the documents in {split} are too few or too short for pairs: the split stays empty")
         with progress(f"writing {split}", None, "rows") as bar:
             written = write_static_rows(
                 directory / split,

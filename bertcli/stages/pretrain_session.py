@@ -173,10 +173,12 @@ def _open_data(config: Pretrain, *, held_out: bool = False) -> OpenData:
 
 
 def _tell_what_is_not_evaluated(opened: OpenData, held_out: OpenData) -> None:
-    """A single held-out document leaves nothing to draw random segments from."""
+    """A single held-out document leaves nothing to draw random segments from; sentences alone have no order."""
     lacking = sorted(set(opened.objectives) - set(held_out.objectives))
-    if lacking and opened.data.counts["heldout"]["documents"]:
-        notice(f"one document is held out, too few to evaluate {', '.join(lacking)}; see --held-out of mask build")
+    if lacking:
+        one = opened.data.counts["heldout"]["documents"] == 1
+        what = "one document is held out, too few" if one else "the held-out documents are too short"
+        notice(f"{what} to evaluate {', '.join(lacking)}; see --held-out of mask build")
 
 
 def _growth(init: str, tokenizer: Tokenizer) -> GrownVocabulary | None:

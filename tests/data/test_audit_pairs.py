@@ -7,7 +7,7 @@ import pytest
 from bertcli.data.audit_pairs import pair_checks
 from bertcli.data.audit_sample import Sample
 from bertcli.data.examples import assemble
-from bertcli.data.sequences import Plan
+from bertcli.data.plan import Plan
 from bertcli.data.token_columns import TokenColumns
 from bertcli.data.token_store import TokenStore, TokenStoreWriter
 
@@ -17,10 +17,10 @@ OBJECTIVE = SimpleNamespace(relations=RELATIONS, label_column="label")
 
 @pytest.fixture
 def store(tmp_path, one_document):
-    """Two documents: tokens 0 to 40 are pieces 10 to 49, tokens 40 to 80 pieces 60 to 99."""
+    """Two documents of sentences of one token: tokens 0 to 40 are pieces 10 to 49, tokens 40 to 80 pieces 60 to 99."""
     with TokenStoreWriter(tmp_path / "store", 200) as writer:
-        writer.add(one_document([np.arange(10, 50)]))
-        writer.add(one_document([np.arange(60, 100)]))
+        writer.add(one_document([[piece] for piece in range(10, 50)]))
+        writer.add(one_document([[piece] for piece in range(60, 100)]))
     return TokenStore(tmp_path / "store")
 
 

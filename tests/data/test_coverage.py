@@ -1,7 +1,7 @@
 import numpy as np
 
 from bertcli.data.coverage import tokens_covered
-from bertcli.data.sequences import Plan
+from bertcli.data.plan import Plan
 
 
 def plan_of(*bounds):

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bertcli.core.randomness import permutation
+from bertcli.data import whole_sentences
 from bertcli.data.coverage import tokens_covered
-from bertcli.data.sequences import make_plan, truncated_lengths
+from bertcli.data.sequences import make_plan
 from bertcli.errors import DataError
 
 
@@ -20,7 +22,7 @@ def document_of(store, positions):
     return np.searchsorted(store.document_starts, positions, side="right") - 1
 
 
-@pytest.mark.parametrize("kind", ["segment-pairs", "full-sentences", "document-sentences"])
+@pytest.mark.parametrize("kind", ["segment-pairs", "sentence-pairs", "full-sentences", "document-sentences"])
 @pytest.mark.parametrize("seq_length", [8, 32, 128])
 def test_no_example_is_longer_than_the_length_and_none_is_empty(make_store, kind, seq_length):
     plan = make_plan(make_store(), kind, seq_length=seq_length, seed=1, epoch=0)
@@ -42,6 +44,49 @@ def test_a_sentence_longer_than_a_sequence_is_cut_and_nothing_of_it_is_lost(make
     store = make_store(longest=30)
     plan = make_plan(store, "full-sentences", seq_length=10, seed=1, epoch=0)
     assert tokens_covered(store, plan) == 1.0
+
+
+def filled_one_by_one(store, seq_length, seed, epoch, across_documents):
+    """Each sentence into the sequence under way where it fits, else into the next; too long ones cut."""
+    budget = seq_length - 2
+    examples, pieces, room = [], [], budget
+    edges = [0, *store.sentence_ends.tolist()]
+    for document in permutation(seed, "document order", epoch, store.documents).tolist():
+        if pieces and not across_documents:
+            examples.append(pieces)
+            pieces, room = [], budget
+        room -= bool(pieces)  # the [SEP] between documents
+        opens = True
+        for sentence in range(*store.sentence_starts[document : document + 2].tolist()):
+            start, end = edges[sentence], edges[sentence + 1]
+            while start < end:
+                if pieces and min(end - start, budget) > room:
+                    examples.append(pieces)
+                    pieces, room = [], budget
+                stop = min(end, start + budget)
+                if pieces and not opens:
+                    pieces[-1] = (pieces[-1][0], stop)
+                else:
+                    pieces.append((start, stop))
+                room -= stop - start
+                start, opens = stop, False
+    return examples + ([pieces] if pieces else [])
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=8), min_size=1, max_size=12),
+    st.integers(8, 40),
+    st.booleans(),
+    st.sampled_from([1, 4, 1 << 16]),
+)
+def test_sequences_are_filled_as_sentence_after_sentence_would(store_of, lengths, seq_length, across, block):
+    store = store_of(lengths)
+    kind = "full-sentences" if across else "document-sentences"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(whole_sentences, "SENTENCES_PER_BLOCK", block)
+        plan = make_plan(store, kind, seq_length=seq_length, seed=4, epoch=3)
+    found = [list(map(tuple, plan.bounds[a:b].tolist())) for a, b in pairwise(plan.first_piece)]
+    assert found == filled_one_by_one(store, seq_length, 4, 3, across)
 
 
 def test_document_sentences_never_cross_documents(make_store):
@@ -109,15 +154,5 @@ def test_a_plan_depends_on_the_seed_and_the_epoch_alone(make_store):
     again = make_plan(store, "segment-pairs", seed=1, epoch=0, **arguments)
     later = make_plan(store, "segment-pairs", seed=1, epoch=1, **arguments)
     assert np.array_equal(one.bounds, again.bounds)
+    assert np.array_equal(one.relation, again.relation)
     assert not np.array_equal(one.relation, later.relation[: len(one)]) or len(one) != len(later)
-
-
-@given(st.integers(1, 300), st.integers(1, 300), st.integers(5, 300))
-def test_pairs_are_cut_one_token_at_a_time_from_the_longer_segment(a, b, budget):
-    expected_a, expected_b = a, b
-    while expected_a + expected_b > budget:  # Devlin et al.'s truncate_seq_pair
-        if expected_a > expected_b:
-            expected_a -= 1
-        else:
-            expected_b -= 1
-    assert truncated_lengths(a, b, budget) == (expected_a, expected_b)

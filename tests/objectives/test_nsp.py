@@ -46,7 +46,7 @@ def test_the_audit_refuses_other_labels_and_pairs_of_one_segment(objective, voca
     assert wrong() == []
     columns["next_sentence_label"] = np.array([0, 2])
     columns["token_type_ids"] = np.array([[0, 0], [0, 1]])
-    assert wrong() == ["nsp: labels outside 0 and 1", "nsp: pairs without a second segment"]
+    assert wrong() == ["nsp: labels outside 0 to 1", "nsp: pairs without a second segment"]
 
 
 def test_corruption_copies_the_relation(objective, vocabulary):
