@@ -10,7 +10,7 @@ from pydantic import Field
 from bertcli.config.corpus import Corpus
 from bertcli.config.sequences import Sequences
 from bertcli.config.workers import Workers
-from bertcli.core.settings import Flag, ShareBelowOne
+from bertcli.core.settings import Flag, Share, ShareBelowOne
 
 DEFAULT_DATA = Path("bertcli-out/data")
 
@@ -47,6 +47,8 @@ class MaskView(Sequences):
     """Dynamic data: the epoch whose masks are drawn."""
     seed: Annotated[int | None, Field(ge=0), Flag("--seed")] = None
     """Dynamic data: seed of the masks (default: the data's own)."""
+    progress: Annotated[Share, Flag("--progress")] = 0.0
+    """Dynamic data: share of a run that is done, for a mask rate that moves."""
 
 
 class MaskShow(MaskView):

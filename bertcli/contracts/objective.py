@@ -109,8 +109,11 @@ class Objective(Protocol):
     def weights(self, progress: float) -> dict[str, float]:
         """The factor of each of its losses when the share ``progress`` of the run is done."""
 
-    def audit(self, clean: Columns, finished: Columns, vocabulary: Vocabulary) -> list[Check]:
-        """What correct columns of it satisfy, observed against expected."""
+    def audit(self, clean: Columns, finished: Columns, corruption: Corruption) -> list[Check]:
+        """What correct columns of it satisfy, observed against expected; ``corruption`` is what they were drawn with.
+
+        Rows that were written finished tell nothing of ``reads``, and of the draws only the vocabulary.
+        """
 
 
 def make_objectives(chosen: Mapping[str, Settings]) -> dict[str, Objective]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bertcli.contracts.audit import Check, exact, informative
 from bertcli.contracts.batch import IGNORED, Columns
-from bertcli.contracts.objective import relations_of
+from bertcli.contracts.objective import Corruption, relations_of
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.data.examples import DynamicExamples, Objectives, StaticExamples
 from bertcli.data.sequences import Plan
@@ -27,16 +27,21 @@ def audit_dynamic(
     *,
     epoch: int,
     limit: int,
+    progress: float = 0.0,
 ) -> list[Check]:
-    """Every check of every objective, of the sequences and of the pairs, on examples of an epoch."""
+    """Every check of every objective, of the sequences and of the pairs, on examples of an epoch.
+
+    ``progress`` is the share of a run that is done, for what moves with it.
+    """
     plan = examples.plan(epoch)
     numbers = spread(len(plan), limit)
     clean = examples.clean(epoch, numbers)
-    finished = examples.corrupt(epoch, clean)
+    finished = examples.corrupt(epoch, clean, progress)
+    corruption = examples.corruption(epoch, progress)
     checks = _sequence_checks(clean, vocabulary)
     checks += _pair_checks(store, plan, numbers, objectives)
     for objective in objectives.values():
-        checks += objective.audit(clean, finished, vocabulary)
+        checks += objective.audit(clean, finished, corruption)
     checks.append(informative("share of the corpus's tokens used", tokens_covered(store, plan)))
     return checks
 
@@ -55,8 +60,9 @@ def audit_static(
     special = np.isin(original, vocabulary.special_ids) | (finished["attention_mask"] == 0)
     clean = finished | {"input_ids": original, "special_tokens_mask": special.astype(np.int64)}
     checks = _sequence_checks(clean, vocabulary)
+    corruption = Corruption(0, 0, vocabulary)  # rows are drawn at the start of a run; of the seed nothing is asked
     for objective in objectives.values():
-        checks += [check for check in objective.audit(clean, finished, vocabulary) if not check.needs_originals]
+        checks += [check for check in objective.audit(clean, finished, corruption) if not check.needs_originals]
     return checks
 
 

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from bertcli.contracts.audit import Check, exact, informative
 from bertcli.contracts.batch import Batch, Columns
 from bertcli.contracts.objective import Corruption, Encode, Head
-from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.ramps import Ramp, Weight
 from bertcli.core.settings import Settings
 
@@ -85,7 +84,7 @@ class NextSentencePrediction:
         """The weight as set, which may move."""
         return {"nsp": self.settings.weight.at(progress)}
 
-    def audit(self, clean: Columns, finished: Columns, vocabulary: Vocabulary) -> list[Check]:
+    def audit(self, clean: Columns, finished: Columns, corruption: Corruption) -> list[Check]:
         """Labels agree with how the pairs were built; every pair has two segments; the balance is reported."""
         labels = finished["next_sentence_label"]
         segments = finished["token_type_ids"].max(axis=1)

@@ -49,5 +49,6 @@ def audit_masks(config: MaskAudit) -> AuditReport:
             opened.data.vocabulary,
             epoch=config.epoch,
             limit=config.limit,
+            progress=config.progress,
         )
     return AuditReport(str(config.data), list(opened.objectives), checks)

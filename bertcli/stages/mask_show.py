@@ -39,7 +39,7 @@ def show_masks(config: MaskShow) -> list[ShownExample]:
     numbers = np.arange(min(config.limit, opened.examples.count(config.epoch)))
     if isinstance(opened.examples, DynamicExamples):
         original = opened.examples.clean(config.epoch, numbers)["input_ids"]
-        finished = opened.examples.columns(config.epoch, numbers)
+        finished = opened.examples.columns(config.epoch, numbers, config.progress)
     else:
         finished = opened.examples.columns(config.epoch, numbers)
         original = finished["input_ids"]

@@ -37,11 +37,11 @@ def test_segments_are_numbered_from_cls_to_the_first_sep_and_after_it(objective,
 
 def test_the_audit_reports_the_balance_and_refuses_other_labels(objective, vocabulary):
     columns = {"token_type_ids": np.array([[0, 1], [0, 1]]), "next_sentence_label": np.array([0, 1])}
-    checks = {check.name: check for check in objective.audit(columns, columns, vocabulary)}
+    checks = {check.name: check for check in objective.audit(columns, columns, Corruption(0, 0, vocabulary))}
     assert all(check.ok for check in checks.values())
     assert checks["nsp: share of random pairs"].observed == 0.5
     columns["next_sentence_label"] = np.array([0, 2])
-    assert not all(check.ok for check in objective.audit(columns, columns, vocabulary))
+    assert not all(check.ok for check in objective.audit(columns, columns, Corruption(0, 0, vocabulary)))
 
 
 def test_corruption_copies_the_relation(objective, vocabulary):
