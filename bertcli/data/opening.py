@@ -146,11 +146,14 @@ def _open_static(
         )
     for name, settings in chosen.items():
         settled[name] = settled[name].model_copy(update={"weight": dict(settings)["weight"]})
-        if settings.model_fields_set - {"weight"} and settings.dump() != settled[name].dump():
-            raise ConfigError(
-                f"{data.path} is static, masked with {name} {settled[name].dump()}; {settings.dump()} was asked for",
-                hint=f"of an objective's settings only the weight may differ, or {rebuild}",
-            )
+        for field in sorted(settings.model_fields_set):
+            masked_with, asked = settled[name].dump().get(field), settings.dump().get(field)
+            if masked_with != asked and field != "weight":
+                raise ConfigError(
+                    f"{data.path} is static, masked with objectives.{name}.{field} {masked_with}; "
+                    f"{asked} was asked for",
+                    hint=f"of an objective's settings only the weight may differ, or {rebuild}",
+                )
     if seq_length is not None and seq_length != data.seq_length:
         raise ConfigError(
             f"{data.path} is static with sequences of {data.seq_length}; {seq_length} was asked for",
