@@ -1,8 +1,8 @@
 """Units: pieces that are hidden together, such as a word, a phrase or a run of words.
 
-Everything is told by one boolean column, ``unit_starts`` (batch, seq): True where a unit begins. Specials and padding
-end a unit and belong to none, so a unit never reaches over a [SEP], and the pieces of a word that was cut off at a
-segment's front are a unit of their own.
+Everything is told by one boolean column, ``unit_starts`` (batch, seq): True where a unit begins. Specials ([UNK]
+among them) and padding end a unit and belong to none, so a unit never reaches over a [SEP], and the pieces of a word
+that was cut off at a segment's front are a unit of their own.
 """
 
 from __future__ import annotations

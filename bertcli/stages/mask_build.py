@@ -66,8 +66,8 @@ def build_masks(config: MaskBuild) -> MaskReport:
         raise ConfigError("--static needs the objectives to mask for", hint="for example --static --mlm --nsp")
     if config.static and config.words != "none" and WORD_STARTS not in columns_read(objectives):
         raise ConfigError(
-            f"--words {config.words} is for a token store, or for masks that are told by words: static rows do not tell "
-            "where words begin",
+            f"--words {config.words} is for a token store, or for masks that are told by words: "
+            "static rows do not tell where words begin",
             hint="add --mask-unit word, or leave out --static or --words",
         )
     _check_static_rates(objectives)
