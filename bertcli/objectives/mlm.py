@@ -130,7 +130,7 @@ class MaskedLanguageModel:
         corrupted.reshape(-1)[chosen] = np.select(
             [action < masked, action < replaced], [corruption.vocabulary.mask_id, random_ids], original
         )
-        labels = np.full_like(input_ids, IGNORED)
+        labels = np.full(input_ids.shape, IGNORED, dtype=input_ids.dtype)
         labels.reshape(-1)[chosen] = original
         return {"input_ids": corrupted, "labels": labels}
 
