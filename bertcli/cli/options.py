@@ -1,8 +1,8 @@
 """Turns a configuration model into the options of a command.
 
 ``configured_command(app, "pretrain", PretrainConfig, body)`` adds a command whose arguments and options are
-the fields marked with ``Argument`` or ``Flag``, each component of a choice as a flag of its own, and
-the options that every command has. The body gets the validated configuration.
+the fields marked with ``Argument`` or ``Flag``, each component of a choice as a flag of its own with the
+flags of its settings, and the options that every command has. The body gets the validated configuration.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from bertcli.cli import console
 from bertcli.config.loader import ComponentFlag, FlagValue, load_config
+from bertcli.core.ramps import Ramp
 from bertcli.core.settings import Argument, ChoiceOf, Flag, Settings
 from bertcli.core.yaml_files import KeyPath
 
@@ -26,7 +27,7 @@ SettingsType = TypeVar("SettingsType", bound=Settings)
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
-_METAVARS = {int: "INTEGER", float: "NUMBER", Path: "PATH", bool: "", str: "TEXT"}
+_METAVARS = {int: "INTEGER", float: "NUMBER", Ramp: "NUMBER", Path: "PATH", bool: "", str: "TEXT"}
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ def _component_options(choice: ChoiceOf, key: KeyPath) -> Iterator[_Option]:
         flag = f"--{name.replace('_', '-')}"
         info = typer.Option(flag, help=_sentence(choice.folder.summary(name)), show_default=False)
         yield _Option(_parameter((*key, name), bool, info), (*key, name), flag, component=name)
+        yield from _options(choice.folder.load(name).Settings, (*key, name), name)
 
 
 def _sentence(text: str) -> str:
@@ -180,6 +182,8 @@ def _help(field: FieldInfo) -> str:
         return text
     if isinstance(default, bool):
         default = _flag_of_truth(field, default)
+    if isinstance(default, Ramp):
+        default = default.model_dump()
     return f"{text} [default: {default}]"
 
 

@@ -78,10 +78,14 @@ class ComponentFlag:
 
 
 def _component_flags(flags: Sequence[FlagValue]) -> dict[KeyPath, list[str]]:
+    """The components chosen by flags of their own, and beside them those that a flag sets something of."""
     chosen: dict[KeyPath, list[str]] = {}
     for flag in flags:
         if isinstance(flag.value, ComponentFlag):
             chosen.setdefault(flag.key[:-1], []).append(flag.value.name)
+    for key, names in chosen.items():
+        named = {flag.key[len(key)] for flag in flags if flag.key[: len(key)] == key}
+        chosen[key] = [*names, *sorted(named - set(names))]
     return chosen
 
 
@@ -105,7 +109,7 @@ def _put(values: dict[str, Any], key: KeyPath, value: Any) -> None:
             inner = names_to_mapping(inner)
         elif isinstance(inner, str):
             inner = {inner: {}}
-        elif inner is None or inner is True:
+        elif inner is None or isinstance(inner, bool):  # a component alone, or one that was taken back
             inner = {}
         elif not isinstance(inner, dict):
             return  # a value stands where a section belongs: the model will say so, and where
@@ -168,8 +172,8 @@ def _key_of_flag(model: type[BaseModel], word: str, prefix: str = "") -> str | N
     for name, field in model.model_fields.items():
         if any(isinstance(marker, Flag) and marker.name == f"--{word.replace('_', '-')}" for marker in field.metadata):
             return prefix + name
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel) and inner is not ComponentChoice:
+        inner = _inner_model(field)
+        if inner is not None:
             found = _key_of_flag(inner, word, f"{prefix}{name}.")
             if found:
                 return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bertcli.contracts.batch import Columns
-    from bertcli.contracts.vocabulary import Vocabulary
+    from bertcli.contracts.objective import Corruption
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,10 @@ class Evidence:
 
     clean: Columns
     finished: Columns
-    vocabulary: Vocabulary
-    progress: float = 0.0
-    """Share of the run that is done when they are seen, for what moves with it."""
+    corruption: Corruption
+    """What they were drawn with; of finished rows only the vocabulary is known."""
+    draws_known: bool = True
+    """Whether seed, epoch and progress are known."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Check:
     @property
     def ok(self) -> bool:
         """Whether the observed value lies within its bounds; a check without bounds only reports."""
-        return self.low is None or self.high is None or self.low <= self.observed <= self.high
+        return (self.low is None or self.low <= self.observed) and (self.high is None or self.observed <= self.high)
 
     def dump(self) -> dict[str, Any]:
         """As JSON values."""
@@ -55,16 +56,30 @@ def exact(name: str, observed: float, expected: float, *, needs_originals: bool 
     return Check(name, observed, expected, expected, expected, needs_originals)
 
 
-def binomial(name: str, successes: int, trials: int, probability: float, *, deviations: float = 5.0) -> Check:
+def above(name: str, observed: float, bound: float) -> Check:
+    """A value that must be more than ``bound``."""
+    return Check(name, observed, None, math.nextafter(bound, math.inf), None)
+
+
+def binomial(
+    name: str,
+    successes: int,
+    trials: int,
+    probability: float,
+    *,
+    deviations: float = 5.0,
+    design_effect: float = 1.0,
+) -> Check:
     """A share that must lie within ``deviations`` standard deviations of its probability.
 
-    Five deviations are exceeded by chance once in 1.7 million audits.
+    Five deviations are exceeded by chance once in 1.7 million audits. ``design_effect`` is how many times larger the
+    variance is because trials are drawn together (Kish 1965).
     """
-    spread = deviations * math.sqrt(probability * (1 - probability) / trials) if trials else 1.0
+    spread = deviations * math.sqrt(design_effect * probability * (1 - probability) / trials) if trials else 1.0
     observed = successes / trials if trials else probability
     return Check(name, observed, probability, max(0.0, probability - spread), min(1.0, probability + spread))
 
 
-def informative(name: str, observed: float) -> Check:
+def informative(name: str, observed: float, expected: float | None = None) -> Check:
     """A figure that is reported and never fails."""
-    return Check(name, observed, None, None, None)
+    return Check(name, observed, expected, None, None)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertcli.contracts.audit import Check, Evidence, informative
+from bertcli.contracts.objective import Corruption
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.data.audit_pairs import pair_checks
 from bertcli.data.audit_sample import Sample, dynamic_sample
@@ -44,7 +45,8 @@ def audit_sample(sample: Sample, objectives: Objectives, vocabulary: Vocabulary)
     checks = sequence_checks(sample, vocabulary)
     checks += corpus_checks(sample, objectives, vocabulary)
     checks += pair_checks(sample, objectives)
-    evidence = Evidence(sample.clean, sample.finished, vocabulary, sample.progress)
+    corruption = sample.corruption or Corruption(0, 0, vocabulary)
+    evidence = Evidence(sample.clean, sample.finished, corruption, draws_known=sample.corruption is not None)
     for objective in objectives.values():
         found = objective.audit(evidence)
         checks += [check for check in found if sample.plan is not None or not check.needs_originals]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertcli.contracts.batch import IGNORED, Columns
+from bertcli.contracts.objective import Corruption
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.messages import Progress
 from bertcli.data.coverage import tokens_covered
@@ -27,7 +28,8 @@ class Sample:
     finished: Columns
     original: NDArray[np.int64]
     """(batch, seq) the pieces before masking: as assembled, or as the labels of finished rows tell them."""
-    progress: float = 0.0
+    corruption: Corruption | None = None
+    """What they were drawn with; None of finished rows, whose copies are drawn apart."""
     store: TokenStore | None = None
     """The corpus, where it is kept."""
     plan: Plan | None = None
@@ -52,7 +54,7 @@ def dynamic_sample(
         clean,
         examples.corrupt(epoch, clean, progress),
         clean["input_ids"],
-        progress,
+        examples.corruption(epoch, progress),
         store=store,
         plan=part_of(plan, numbers),
         tokens_used=tokens_covered(store, plan),

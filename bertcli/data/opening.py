@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from bertcli.contracts.objective import (
     OBJECTIVES,
     Objective,
@@ -21,10 +23,13 @@ from bertcli.data.relations import pairing_fault, short_documents
 from bertcli.data.sequences import PAIR_KINDS, SHORT_SEQUENCE_PROBABILITY
 from bertcli.data.token_store import WORD_STARTS, DataDirectory, SequenceKind, TokenStore, open_split
 from bertcli.errors import ConfigError
-from bertcli.text.tokenizer import load_tokenizer
+from bertcli.text.tokenizer import Tokenizer, load_tokenizer
 from bertcli.text.word_boundaries import WordBoundaries
 
 DEFAULT_SEQ_LENGTH = 128
+_MOST_IDEOGRAPHS = 0.1
+"""Share of the pieces up to which a text that does not tell its words may be masked by words."""
+_DOCUMENTS_LOOKED_AT, _PIECES_LOOKED_AT = 1000, 100
 
 
 @dataclass(frozen=True)
@@ -105,16 +110,46 @@ def open_data(
         seq_length=seq_length,
         seed=data.seed if seed is None or held_out else seed,
         short_sequence_probability=SHORT_SEQUENCE_PROBABILITY if held_out else short_sequence_probability,
-        boundaries=boundaries_of(data, objectives),
+        boundaries=boundaries_of(data, store, split, objectives),
     )
     return OpenData(data, objectives, examples, store, kind, seq_length)
 
 
-def boundaries_of(data: DataDirectory, objectives: Mapping[str, Objective]) -> WordBoundaries | None:
+def boundaries_of(
+    data: DataDirectory, store: TokenStore, split: str, objectives: Mapping[str, Objective]
+) -> WordBoundaries | None:
     """Where words begin by the pieces of the data's vocabulary, where an objective wants to know."""
     if WORD_STARTS not in columns_read(objectives):
         return None
-    return WordBoundaries.of(load_tokenizer(str(data.vocabulary_directory)))
+    return word_boundaries(store, load_tokenizer(str(data.vocabulary_directory)), data.counts[split])
+
+
+def word_boundaries(store: TokenStore, tokenizer: Tokenizer, counts: Mapping[str, int]) -> WordBoundaries:
+    """Where words begin by the pieces of the store's vocabulary; ``counts`` is what its manifest says of it.
+
+    Raises ``ConfigError`` where pieces do not tell, as in Chinese: every ideograph is one, and no word.
+    """
+    if WORD_STARTS not in store.columns:
+        share = _share_of_ideographs(store, tokenizer, counts)
+        if share > _MOST_IDEOGRAPHS:
+            raise ConfigError(
+                f"whole-word masking of Chinese needs to know its words: {share:.0%} of these pieces are ideographs, "
+                "and the data do not tell where words begin",
+                hint="`bertcli mask build CORPUS --words jieba`, or --words spaces where words stand apart",
+            )
+    return WordBoundaries.of(tokenizer)
+
+
+def _share_of_ideographs(store: TokenStore, tokenizer: Tokenizer, counts: Mapping[str, int]) -> float:
+    """As counted when the store was built; in a store without that count, of the beginnings of some documents."""
+    if "ideographs" in counts:
+        return counts["ideographs"] / max(1, store.tokens)
+    if not store.documents:
+        return 0.0
+    documents = np.unique(np.linspace(0, store.documents - 1, _DOCUMENTS_LOOKED_AT).astype(np.int64))
+    starts = store.document_starts[documents]
+    ends = np.minimum(starts + _PIECES_LOOKED_AT, store.document_starts[documents + 1])
+    return float((tokenizer.ideographs[store.gather("input_ids", starts, ends)] > 0).mean())
 
 
 def _open_static(
@@ -134,11 +169,14 @@ def _open_static(
         )
     for name, settings in chosen.items():
         settled[name] = settled[name].model_copy(update={"weight": dict(settings)["weight"]})
-        if settings.model_fields_set - {"weight"} and settings.dump() != settled[name].dump():
-            raise ConfigError(
-                f"{data.path} is static, masked with {name} {settled[name].dump()}; {settings.dump()} was asked for",
-                hint=f"of an objective's settings only the weight may differ, or {rebuild}",
-            )
+        for field in sorted(settings.model_fields_set):
+            masked_with, asked = settled[name].dump().get(field), settings.dump().get(field)
+            if masked_with != asked and field != "weight":
+                raise ConfigError(
+                    f"{data.path} is static, masked with objectives.{name}.{field} {masked_with}; "
+                    f"{asked} was asked for",
+                    hint=f"of an objective's settings only the weight may differ, or {rebuild}",
+                )
     if seq_length is not None and seq_length != data.seq_length:
         raise ConfigError(
             f"{data.path} is static with sequences of {data.seq_length}; {seq_length} was asked for",

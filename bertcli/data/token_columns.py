@@ -2,6 +2,8 @@
 
 =================  =====================================================================================
 ``word_starts``    1 where a word of the language begins: kept in the store, otherwise told by the pieces
+``spans``          entities and phrases: 1 where one begins, 2 inside of it; kept in the store
+``cased``          what a word's capitals were; kept in the store
 =================  =====================================================================================
 """
 
@@ -19,6 +21,12 @@ from bertcli.errors import DataError
 from bertcli.text.word_boundaries import WordBoundaries
 
 MADE_BY = "bertcli mask build CORPUS"
+_MISSING = {
+    WORD_STARTS: ("these data do not tell where words begin", "--words spaces` (or jieba)"),
+    "spans": ("these data have no entity spans", f"--spans-column NAME`, or `{MADE_BY} --phrases FILE`"),
+    "cased": ("these data do not tell which words had capitals", "--capitals`"),
+}
+"""What the lack of a column means, and the options that keep it."""
 
 
 class TokenColumns:
@@ -35,13 +43,12 @@ class TokenColumns:
         return {name: reader(layout, columns) for name, reader in self._readers.items()}
 
     def _reader(self, name: str) -> Callable[[Layout, Columns], NDArray[np.int64]]:
-        if name == WORD_STARTS and WORD_STARTS not in self._store.columns:
-            if self._boundaries is None and self._store.documents:
-                raise DataError(
-                    "these data do not tell where words begin",
-                    hint=f"build them again with `{MADE_BY} --words spaces` (or jieba)",
-                )
+        is_kept = name in self._store.columns or not self._store.documents
+        if name == WORD_STARTS and not is_kept and self._boundaries is not None:
             return self._word_starts
+        if not is_kept:
+            message, options = _MISSING[name]
+            raise DataError(message, hint=f"build them again with `{MADE_BY} {options}")
         return lambda layout, columns: self._kept(name, layout)
 
     def _kept(self, name: str, layout: Layout) -> NDArray[np.int64]:
@@ -49,7 +56,7 @@ class TokenColumns:
         return layout.spread(self._store.gather(name, layout.starts, layout.ends)).astype(np.int64)
 
     def _word_starts(self, layout: Layout, columns: Columns) -> NDArray[np.int64]:
-        assert self._boundaries is not None  # or there is nothing to read
+        assert self._boundaries is not None
         starts = self._boundaries.starts(columns["input_ids"])
         starts &= columns["special_tokens_mask"] == 0
         return starts.astype(np.int64)

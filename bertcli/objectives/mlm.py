@@ -2,38 +2,62 @@
 
 Source
     Devlin et al. 2019, section 3.1 and appendix A.1; drawn anew in every epoch as in Liu et al. 2019, section 4.1.
+    Units: whole words as in BERT's release of May 2019; spans as in SpanBERT (Joshi et al. 2020, section 3.1); n-grams
+    as in ALBERT (Lan et al. 2020, section 4.1); entities and phrases as in ERNIE 1.0 (Sun et al. 2019, section 3.2).
 Reads
-    ``input_ids``, ``special_tokens_mask``.
+    ``input_ids``, ``special_tokens_mask``; ``word_starts`` for any unit but the token, ``spans`` for entities.
 Writes
     ``input_ids`` (batch, seq) with pieces replaced, ``labels`` (batch, seq) with ``-100`` where nothing is predicted.
 Loss
     Cross-entropy over the vocabulary at the chosen positions.
 Differs
     Exactly max(1, round(probability · n)) of a sequence's n ordinary pieces are chosen, those with the smallest hashes;
-    random pieces are never specials.
+    of larger units as many as come nearest to that, at least one, so that the rate is right on average: a coin decides
+    where two numbers are as near. Random pieces are never specials.
+    Whole words: the release passes over a word that would exceed the number, which favours short ones, and draws
+    80/10/10 for every piece; here it is drawn once for a unit.
+    Spans: a sequence is cut into runs of the paper's lengths, from front to end, and runs are chosen among them; the
+    paper draws a length and a place until enough is masked. The span boundary objective is not part of it.
+    N-grams: the paper predicts up to 15 % with n at most 3, as here, and does not say how they are placed.
+    Entities: the paper masks pieces, then phrases, then entities, in stages; here words outside of spans are units
+    beside them from the start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from bertcli.contracts.audit import Check, Evidence, binomial, exact
+from bertcli.contracts.audit import Check, Evidence
 from bertcli.contracts.batch import IGNORED, Batch, Columns
 from bertcli.contracts.objective import Corruption, Encode, Head
-from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.ramps import Ramp, Rate, Weight
 from bertcli.core.randomness import below, hash64, uniform
-from bertcli.core.settings import Settings, Share
+from bertcli.core.settings import Flag, ProperShare, Settings, Share
+from bertcli.objectives._mask_audit import audit_masks
+from bertcli.objectives._units import (
+    Unit,
+    Units,
+    choose_units,
+    entity_starts,
+    geometric_shares,
+    harmonic_shares,
+    pieces_wanted,
+    run_starts,
+    word_starts,
+)
 
 if TYPE_CHECKING:
     from bertcli.contracts.loss import Loss
 
 __all__ = ["MaskedLanguageModel"]
+
+_WORDS = frozenset({"word_starts"})
+_READS = {"token": frozenset[str](), "word": _WORDS, "span": _WORDS, "ngram": _WORDS, "entity": _WORDS | {"spans"}}
 
 
 class MaskedLanguageModelSettings(Settings):
@@ -41,12 +65,20 @@ class MaskedLanguageModelSettings(Settings):
 
     weight: Weight = Ramp.constant(1.0)
     """Factor on the loss."""
-    probability: Rate = Ramp.constant(0.15)
+    unit: Annotated[Unit, Flag("--mask-unit")] = "token"
+    """What is masked as a whole: a piece, a word, a span or n-gram of words, or an entity (a word where none is)."""
+    probability: Annotated[Rate, Flag("--mask-rate")] = Ramp.constant(0.15)
     """Share of a sequence's ordinary pieces that are predicted."""
     mask_share: Share = 0.8
-    """Share of the predicted pieces that become [MASK]."""
+    """Share of the predicted units that become [MASK]."""
     random_share: Share = 0.1
-    """Share of the predicted pieces that become a random piece; the rest stay as they are."""
+    """Share of the predicted units whose pieces become random ones; the rest stay as they are."""
+    span_stop: ProperShare = 0.2
+    """Spans: probability that one ends after each of its words (Joshi et al. 2020)."""
+    longest_span: Annotated[int, Field(ge=1)] = 10
+    """Spans: words in the longest (Joshi et al. 2020)."""
+    longest_ngram: Annotated[int, Field(ge=1)] = 3
+    """N-grams: words in the longest (Lan et al. 2020)."""
 
     @model_validator(mode="after")
     def _shares_fit(self) -> MaskedLanguageModelSettings:
@@ -71,42 +103,68 @@ class MaskedLanguageModel:
 
     @property
     def reads(self) -> frozenset[str]:
-        """Nothing but the pieces."""
-        return frozenset()
+        """What the units are told by."""
+        return _READS[self.settings.unit]
 
     def for_evaluation(self) -> MaskedLanguageModel:
-        """The objective with 15 % and 80/10/10, whatever it is trained with."""
+        """The objective with single pieces, 15 % and 80/10/10, whatever it is trained with.
+
+        So the figures of runs with different units compare, and data without words are evaluated alike.
+        """
         return MaskedLanguageModel(MaskedLanguageModelSettings(weight=self.settings.weight))
 
     def corrupt(self, columns: Columns, corruption: Corruption) -> Columns:
-        """Choose positions, and replace 80 % by [MASK], 10 % by a random piece, 10 % by themselves."""
+        """Choose units, and replace 80 % by [MASK], 10 % by random pieces, 10 % by themselves."""
         input_ids = columns["input_ids"]
-        counters = (corruption.epoch, columns["example_ids"][:, None], np.arange(input_ids.shape[1])[None, :])
-        draws = hash64(corruption.seed, "mlm: choose", *counters)
-        chosen = self._choose(columns["special_tokens_mask"] == 0, draws, corruption.progress)
-        rows, positions = np.nonzero(chosen)
-        at = (corruption.epoch, columns["example_ids"][rows], positions)
-        action = uniform(hash64(corruption.seed, "mlm: action", *at))
+        width = input_ids.shape[1]
+        chosen, firsts = self._choose(columns, corruption)
+        examples = columns["example_ids"][chosen // width]
+        of_unit = (corruption.epoch, examples, firsts % width)
+        of_piece = (corruption.epoch, examples, chosen % width)
+        action = uniform(hash64(corruption.seed, "mlm: action", *of_unit))
         ordinary = corruption.vocabulary.ordinary_ids
-        random_ids = ordinary[below(hash64(corruption.seed, "mlm: random piece", *at), len(ordinary))]
+        random_ids = ordinary[below(hash64(corruption.seed, "mlm: random piece", *of_piece), len(ordinary))]
         masked, replaced = self.settings.mask_share, self.settings.mask_share + self.settings.random_share
-        original = input_ids[rows, positions]
+        original = input_ids.ravel()[chosen]
         corrupted = input_ids.copy()
-        corrupted[rows, positions] = np.select(
+        corrupted.reshape(-1)[chosen] = np.select(
             [action < masked, action < replaced], [corruption.vocabulary.mask_id, random_ids], original
         )
-        return {"input_ids": corrupted, "labels": np.where(chosen, input_ids, IGNORED)}
+        labels = np.full(input_ids.shape, IGNORED, dtype=input_ids.dtype)
+        labels.reshape(-1)[chosen] = original
+        return {"input_ids": corrupted, "labels": labels}
 
-    def _choose(self, maskable: NDArray[np.bool_], draws: NDArray[np.uint64], progress: float) -> NDArray[np.bool_]:
-        """The max(1, round(probability · n)) maskable positions of each row with the smallest draws."""
-        counts = maskable.sum(axis=1)
-        probability = self.settings.probability.at(progress)
-        wanted = np.minimum(np.maximum(1, np.rint(probability * counts)), counts).astype(np.int64)
-        draws = np.where(maskable, draws, np.uint64(0xFFFFFFFFFFFFFFFF))
-        ordered = np.sort(draws, axis=1)
-        bound = np.take_along_axis(ordered, np.maximum(wanted - 1, 0)[:, None], axis=1)
-        chosen: NDArray[np.bool_] = maskable & (draws <= bound) & (wanted > 0)[:, None]
-        return chosen
+    def _choose(self, columns: Columns, corruption: Corruption) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the chosen pieces stand in the flattened (batch, seq), and where the unit of each begins."""
+        maskable = columns["special_tokens_mask"] == 0
+        examples, (rows, width) = columns["example_ids"], maskable.shape
+        wanted = pieces_wanted(maskable, self.settings.probability.at(corruption.progress))
+        if self.settings.unit == "token":  # as below with every piece a unit, and several times as fast
+            counters = (corruption.epoch, examples[:, None], np.arange(width)[None, :])
+            draws = hash64(corruption.seed, "mlm: choose", *counters)
+            chosen = np.flatnonzero(_smallest(draws, maskable, wanted))
+            return chosen, chosen
+        units = Units.of(self.unit_starts(columns, corruption), maskable)
+        draws = hash64(
+            corruption.seed, "mlm: choose", corruption.epoch, examples[units.firsts // width], units.firsts % width
+        )
+        hidden = units.spread(choose_units(units, draws, wanted, (rows, width)))
+        return units.members[hidden], units.spread(units.firsts)[hidden]
+
+    def unit_starts(self, columns: Columns, corruption: Corruption) -> NDArray[np.bool_]:
+        """(batch, seq) where units begin."""
+        settings = self.settings
+        match settings.unit:
+            case "token":
+                return np.asarray(columns["special_tokens_mask"] == 0)
+            case "word":
+                return word_starts(columns)
+            case "entity":
+                return entity_starts(columns)
+            case "span":
+                return run_starts(columns, geometric_shares(settings.span_stop, settings.longest_span), corruption)
+            case "ngram":
+                return run_starts(columns, harmonic_shares(settings.longest_ngram), corruption)
 
     def count(self, columns: Columns) -> dict[str, int]:
         """Predicted positions."""
@@ -129,38 +187,16 @@ class MaskedLanguageModel:
         return {"mlm": self.settings.weight.at(progress)}
 
     def audit(self, evidence: Evidence) -> list[Check]:
-        """Exact counts per sequence, 80/10/10 within binomial bounds, no special ever predicted."""
-        clean, finished, vocabulary = evidence.clean, evidence.finished, evidence.vocabulary
-        labels, corrupted, original = finished["labels"], finished["input_ids"], clean["input_ids"]
-        predicted = labels != IGNORED
-        maskable = clean["special_tokens_mask"] == 0
-        counts = maskable.sum(axis=1)
-        wanted = np.minimum(np.maximum(1, np.rint(self.settings.probability.at(evidence.progress) * counts)), counts)
-        predictions = predicted.sum(axis=1)
-        total = int(predictions.sum())
-        is_mask = predicted & (corrupted == vocabulary.mask_id)
-        changed = predicted & (corrupted != original) & ~is_mask
-        # A random piece is the original one once in |V| draws.
-        ordinary = len(vocabulary.ordinary_ids)
-        random_share = self.settings.random_share * (1 - 1 / ordinary)
-        kept_share = 1 - self.settings.mask_share - random_share
-        wrong_labels = float((labels != original)[predicted].sum())
-        strays = float(((corrupted != original) & ~predicted).sum())
-        expected_rate = float(wanted.sum() / max(1, counts.sum()))
-        return [
-            exact("mlm: share of pieces predicted", total / max(1, int(counts.sum())), expected_rate),
-            exact(
-                "mlm: sequences with a wrong number of predictions", float((predicted.sum(axis=1) != wanted).sum()), 0
-            ),
-            exact("mlm: specials or padding predicted", float((predicted & ~maskable).sum()), 0),
-            exact("mlm: labels that are not the original piece", wrong_labels, 0, needs_originals=True),
-            exact("mlm: pieces changed but not predicted", strays, 0, needs_originals=True),
-            exact("mlm: specials drawn as random pieces", _specials_drawn(corrupted, changed, vocabulary), 0),
-            binomial("mlm: predicted pieces that became [MASK]", int(is_mask.sum()), total, self.settings.mask_share),
-            binomial("mlm: predicted pieces that became another piece", int(changed.sum()), total, random_share),
-            binomial("mlm: predicted pieces kept", total - int(is_mask.sum()) - int(changed.sum()), total, kept_share),
-        ]
+        """Counts per sequence, whole units, 80/10/10 within binomial bounds, no special ever predicted."""
+        is_known = evidence.draws_known or self.settings.unit == "token"
+        starts = self.unit_starts(evidence.clean, evidence.corruption) if is_known else None
+        return audit_masks(self.settings, evidence, starts)
 
 
-def _specials_drawn(corrupted: NDArray[Any], changed: NDArray[np.bool_], vocabulary: Vocabulary) -> float:
-    return float(np.isin(corrupted[changed], vocabulary.special_ids).sum())
+def _smallest(draws: NDArray[np.uint64], maskable: NDArray[np.bool_], wanted: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(batch, seq) the ``wanted`` (batch,) maskable positions of each row with the smallest draws."""
+    draws = np.where(maskable, draws, np.uint64(0xFFFFFFFFFFFFFFFF))
+    ordered = np.sort(draws, axis=1)
+    bound = np.take_along_axis(ordered, np.maximum(wanted - 1, 0)[:, None], axis=1)
+    chosen: NDArray[np.bool_] = maskable & (draws <= bound) & (wanted > 0)[:, None]
+    return chosen

@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from bertcli.config.mask import MaskBuild
-from bertcli.contracts.objective import Objective, make_objectives, relations_of
+from bertcli.contracts.objective import Objective, columns_read, make_objectives, relations_of
 from bertcli.core import fingerprints
 from bertcli.core.atomic import check_output_dir, new_directory
 from bertcli.core.manifest import write_manifest
 from bertcli.core.messages import notice, progress
+from bertcli.core.ramps import Ramp
+from bertcli.core.settings import Flag
 from bertcli.data.arrow_files import write_split_names
 from bertcli.data.building import SPLITS, StoreCounts, write_static_rows, write_token_stores
 from bertcli.data.coverage import tokens_covered
 from bertcli.data.examples import DynamicExamples
 from bertcli.data.held_out import SMALLEST_CORPUS
-from bertcli.data.opening import DEFAULT_SEQ_LENGTH, check_pairs, choose_sequence_kind
+from bertcli.data.opening import DEFAULT_SEQ_LENGTH, check_pairs, choose_sequence_kind, word_boundaries
 from bertcli.data.relations import pairing_fault
-from bertcli.data.token_store import SequenceKind, TokenStore
+from bertcli.data.token_store import WORD_STARTS, SequenceKind, TokenStore
 from bertcli.errors import ConfigError, InputFileError
 from bertcli.text import corpus
 from bertcli.text.chinese_words import check_words
@@ -58,16 +60,18 @@ def build_masks(config: MaskBuild) -> MaskReport:
     objectives = make_objectives(config.objectives.chosen())
     if objectives and not config.static:
         raise ConfigError(
-            f"--{' --'.join(objectives)} is for --static alone",
+            f"{' '.join(_flags_of(objectives))} is for --static alone",
             hint="a token store serves every objective; say them to `bertcli pretrain`, or add --static",
         )
     if config.static and not objectives:
         raise ConfigError("--static needs the objectives to mask for", hint="for example --static --mlm --nsp")
-    if config.static and config.words != "none":
+    if config.static and config.words != "none" and WORD_STARTS not in columns_read(objectives):
         raise ConfigError(
-            f"--words {config.words} is for a token store alone: static rows do not tell where words begin",
-            hint="leave out --static, or --words",
+            f"--words {config.words} is for a token store, or for masks that are told by words: "
+            "static rows do not tell where words begin",
+            hint="add --mask-unit word, or leave out --static or --words",
         )
+    _check_static_rates(objectives)
     kind = choose_sequence_kind(config.sequences, objectives)
     tokenizer = load_tokenizer(config.vocab)
     tokenizer.check_casing()
@@ -91,7 +95,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
         _tell_counts(counts, config.held_out)
         rows = used = None
         if config.static:
-            rows, used = _write_static(directory, stores, config, objectives, kind, tokenizer)
+            rows, used = _write_static(directory, stores, config, objectives, kind, tokenizer, counts.splits)
             shutil.rmtree(stores)
         write_split_names(directory, list(SPLITS))
         tokenizer.save(directory / "vocab")
@@ -133,6 +137,34 @@ def build_masks(config: MaskBuild) -> MaskReport:
     )
 
 
+def _flags_of(objectives: dict[str, Objective]) -> list[str]:
+    """The flags of objectives, of which the flags of their settings choose them too."""
+    flags = []
+    for name, objective in objectives.items():
+        fields, given = type(objective.settings).model_fields, objective.settings.model_fields_set
+        marked = [
+            marker.name
+            for field in fields
+            if field in given
+            for marker in fields[field].metadata
+            if isinstance(marker, Flag)
+        ]
+        flags += marked or [f"--{name.replace('_', '-')}"]
+    return flags
+
+
+def _check_static_rates(objectives: dict[str, Objective]) -> None:
+    """Raise ``ConfigError`` where something moves that is settled when rows are written; weights may."""
+    for name, objective in objectives.items():
+        for field, value in objective.settings:
+            if isinstance(value, Ramp) and not value.is_constant and not field.endswith("weight"):
+                raise ConfigError(
+                    f"static rows are masked once: objectives.{name}.{field} cannot move from {value.start:g} to "
+                    f"{value.end:g}",
+                    hint="leave out --static, or give one number",
+                )
+
+
 def _fingerprint(directory: Path, facts: dict[str, Any]) -> str:
     """Of the rows themselves and of what they are read with."""
     rows = [fingerprints.of_file(file) for split in SPLITS for file in sorted((directory / split).glob("*.arrow"))]
@@ -162,6 +194,7 @@ def _write_static(
     objectives: dict[str, Objective],
     kind: SequenceKind,
     tokenizer: Tokenizer,
+    counts: dict[str, dict[str, int]],
 ) -> tuple[int, float]:
     """Finished rows of both splits; returns the training rows and the share of the tokens in the first copy."""
     seq_length = config.seq_length or DEFAULT_SEQ_LENGTH
@@ -172,6 +205,7 @@ def _write_static(
         chosen = objectives
         if split == "heldout":
             chosen = {name: objective.for_evaluation() for name, objective in objectives.items()}
+        reads_words = WORD_STARTS in columns_read(chosen)
         examples = DynamicExamples(
             store,
             tokenizer.vocabulary,
@@ -180,6 +214,7 @@ def _write_static(
             seq_length=seq_length,
             seed=config.seed,
             short_sequence_probability=config.short_sequence_probability,
+            boundaries=word_boundaries(store, tokenizer, counts[split]) if reads_words else None,
         )
         copies = config.duplicates if split == "train" else 1
         if split == "train":

@@ -61,7 +61,7 @@ class View:
             seq_length=opened.seq_length,
             seed=opened.data.seed,
             short_sequence_probability=opened.data.config["short_sequence_probability"],
-            boundaries=boundaries_of(opened.data, opened.objectives),
+            boundaries=boundaries_of(opened.data, store, "train", opened.objectives),
         )
 
 

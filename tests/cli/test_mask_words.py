@@ -127,7 +127,8 @@ def test_without_jieba_nothing_is_begun(chinese, bertcli, monkeypatch):
 def test_static_rows_have_no_words(chinese, bertcli):
     outcome = bertcli("mask", "build", "spaced.txt", "--static", "--mlm", "--words", "spaces")
     assert outcome.code == 2
-    assert "--words spaces is for a token store alone: static rows do not tell where words begin" in outcome.err
+    assert "--words spaces is for a token store, or for masks that are told by words" in outcome.err
+    assert "hint: add --mask-unit word, or leave out --static or --words" in outcome.err
 
 
 def test_a_chinese_vocabulary_has_single_ideographs_and_latin_pieces(chinese):

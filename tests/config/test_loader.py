@@ -123,6 +123,46 @@ def test_set_comes_after_component_flags():
     assert config.objectives.chosen()["mlm"].dump()["probability"] == 0.4
 
 
+def unit(value: object = "word") -> FlagValue:
+    return FlagValue(("objectives", "mlm", "unit"), value, "--mask-unit")
+
+
+def units_of(config: Example) -> dict[str, object]:
+    return {name: settings.dump().get("unit") for name, settings in config.objectives.chosen().items()}
+
+
+def test_a_flag_of_a_setting_chooses_its_component_too():
+    assert units_of(load_config(Example, flags=[unit()])) == {"mlm": "word"}
+    assert units_of(load_config(Example, flags=[*choose("nsp"), unit()])) == {"mlm": "word", "nsp": None}
+
+
+@pytest.mark.parametrize(
+    "text", ["objectives: [mlm, nsp]", "objectives: {nsp: , mlm: true}", "objectives: nsp", "objectives: {nsp: {}}"]
+)
+def test_a_flag_of_a_setting_drops_nothing_of_the_file(text: str, tmp_path: Path):
+    assert units_of(load_config(Example, file=yaml(tmp_path, text), flags=[unit()])) == {"mlm": "word", "nsp": None}
+
+
+def test_a_flag_of_a_setting_brings_back_what_the_file_took_away(tmp_path: Path):
+    file = yaml(tmp_path, "objectives: {mlm: false, nsp: }")
+    assert units_of(load_config(Example, file=file, flags=[unit()])) == {"mlm": "word", "nsp": None}
+
+
+def test_a_component_that_a_flag_sets_something_of_keeps_its_other_settings(tmp_path: Path):
+    file = yaml(tmp_path, "objectives: {mlm: {probability: 0.3}}")
+    for flags in ([unit()], [*choose("nsp"), unit()]):
+        mlm = load_config(Example, file=file, flags=flags).objectives.chosen()["mlm"].dump()
+        assert (mlm["unit"], mlm["probability"]) == ("word", 0.3)
+
+
+def test_a_flag_of_a_setting_is_named_in_its_faults():
+    rate = FlagValue(("objectives", "mlm", "probability"), "1", "--mask-rate")
+    assert set(refused(flags=[unit("wrd"), rate]).faults) == {
+        "--mask-unit: input should be 'token', 'word', 'span', 'ngram' or 'entity', got 'wrd'",
+        "--mask-rate: expected a share above 0 and below 1, got 1",
+    }
+
+
 # -- faults
 
 
@@ -158,6 +198,11 @@ def test_an_unknown_component_and_an_unknown_setting_are_located(tmp_path: Path)
     assert error.hint is not None
     assert "did you mean 'objectives.mlm'?" in error.hint
     assert "did you mean 'objectives.mlm.probability'?" in error.hint
+
+
+def test_the_flag_of_a_setting_is_no_key_but_leads_to_it(tmp_path: Path):
+    error = refused(file=yaml(tmp_path, "mask_unit: word\n"))
+    assert error.hint == "did you mean 'objectives.mlm.unit'?"
 
 
 def test_a_rule_over_several_keys_brings_its_hint(tmp_path: Path):

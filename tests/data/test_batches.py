@@ -7,6 +7,8 @@ from bertcli.contracts.batch import IGNORED
 from bertcli.contracts.objective import make_default_objectives
 from bertcli.data.batches import Cursor, batch_stream, evaluation_batches, predicting_only
 from bertcli.data.examples import DynamicExamples, LimitedExamples
+from bertcli.objectives.mlm import MaskedLanguageModel
+from bertcli.text.word_boundaries import WordBoundaries
 
 
 @pytest.fixture
@@ -70,6 +72,39 @@ def test_a_stream_continues_where_a_cursor_points(examples):
     for cut in (1, 7, 29):
         resumed = steps(examples, 30 - cut, start=Cursor(**straight[cut - 1].after))
         assert rows(resumed) == rows(straight[cut:])
+
+
+@pytest.fixture
+def moving(make_store, vocabulary):
+    """Examples whose words are masked at 50 % at the beginning of a run and at 10 % at its end."""
+    settings = MaskedLanguageModel.Settings(unit="span", probability={"start": 0.5, "end": 0.1})
+    objectives = {"mlm": MaskedLanguageModel(settings), **make_default_objectives(["nsp"])}
+    boundaries = WordBoundaries(np.arange(vocabulary.size) % 4 == 3)
+    return DynamicExamples(
+        make_store(), vocabulary, objectives, kind="segment-pairs", seq_length=48, seed=3, boundaries=boundaries
+    ), objectives
+
+
+def test_a_rate_that_moves_follows_the_steps(moving):
+    shares = [
+        sum(batch.counts["mlm"] for batch in step.micro_batches)
+        / sum(batch.tokens - 3 * len(batch.example_ids) for batch in step.micro_batches)
+        for step in steps(moving, 21, batch_size=64, micro_batch_size=64, steps=21)
+    ]
+    assert shares[0] == pytest.approx(0.5, abs=0.05)
+    assert shares[10] == pytest.approx(0.3, abs=0.05)
+    assert shares[20] == pytest.approx(0.12, abs=0.05)  # at the last step 1/21 of the way is still to go
+
+
+def test_masks_that_move_do_not_depend_on_workers_micro_batches_or_a_resume(moving):
+    straight = steps(moving, 20, steps=20)
+    for workers, micro_batch_size in ((0, 3), (1, 8), (4, 5)):
+        others = steps(moving, 20, steps=20, workers=workers, micro_batch_size=micro_batch_size)
+        assert [rows([step]) for step in others] == [rows([step]) for step in straight]
+    for cut in (1, 13):
+        resumed = steps(moving, 20 - cut, steps=20, start=Cursor(**straight[cut - 1].after))
+        assert [rows([step]) for step in resumed] == [rows([step]) for step in straight[cut:]]
+    assert rows(straight) != rows(steps(moving, 20, steps=40))
 
 
 def test_every_example_of_an_epoch_comes_once_before_the_next_epoch_begins(examples):

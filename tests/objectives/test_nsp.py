@@ -40,7 +40,7 @@ def test_the_audit_refuses_other_labels_and_pairs_of_one_segment(objective, voca
     columns = {"token_type_ids": np.array([[0, 1], [0, 1]]), "next_sentence_label": np.array([0, 1])}
 
     def wrong():
-        checks = objective.audit(Evidence(columns, columns, vocabulary))
+        checks = objective.audit(Evidence(columns, columns, Corruption(0, 0, vocabulary)))
         return [check.name for check in checks if not check.ok]
 
     assert wrong() == []

@@ -52,9 +52,9 @@ def test_the_name_of_the_column_is_that_of_transformers():
 
 def test_the_audit_refuses_other_labels(objective, vocabulary):
     columns = {"token_type_ids": np.array([[0, 1], [0, 1]]), "sentence_order_label": np.array([0, 1])}
-    assert all(check.ok for check in objective.audit(Evidence(columns, columns, vocabulary)))
+    assert all(check.ok for check in objective.audit(Evidence(columns, columns, Corruption(0, 0, vocabulary))))
     columns["sentence_order_label"] = np.array([0, 2])
-    assert not all(check.ok for check in objective.audit(Evidence(columns, columns, vocabulary)))
+    assert not all(check.ok for check in objective.audit(Evidence(columns, columns, Corruption(0, 0, vocabulary))))
 
 
 def test_corruption_copies_the_relation(objective, vocabulary):

@@ -134,10 +134,12 @@ def _show_near_duplicates(found: NearDuplicates) -> None:
 
 
 def _row(check: Check) -> tuple[str, str, str, str, str]:
-    if check.low is None or check.high is None or check.expected is None:  # only reported
-        return check.name, _figure(check.observed), "", "", ""
-    bounds = "" if check.low == check.high else f"{_figure(check.low)} … {_figure(check.high)}"
-    return check.name, _figure(check.observed), _figure(check.expected), bounds, "ok" if check.ok else "WRONG"
+    expected = "" if check.expected is None else _figure(check.expected)
+    if check.low is None and check.high is None:  # only reported
+        return check.name, _figure(check.observed), expected, "", ""
+    low, high = ("" if bound is None else _figure(bound) for bound in (check.low, check.high))
+    bounds = "" if check.low == check.high else f"{low} … {high}"
+    return check.name, _figure(check.observed), expected, bounds, "ok" if check.ok else "WRONG"
 
 
 def _figure(value: float) -> str:
