@@ -38,7 +38,7 @@ class Layout:
         """For these examples of a plan."""
         first, last = plan.first_piece[numbers], plan.first_piece[numbers + 1]
         runs = last - first  # of each row
-        pieces = _ranges(first, runs)
+        pieces = ranges(first, runs)
         starts, ends = plan.bounds[pieces, 0], plan.bounds[pieces, 1]
         lengths_of_runs = ends - starts
         row_of_run = np.repeat(np.arange(len(numbers)), runs)
@@ -54,7 +54,7 @@ class Layout:
             pieces=pieces,
             starts=starts,
             ends=ends,
-            tokens=_ranges(separators - lengths_of_runs, lengths_of_runs),
+            tokens=ranges(separators - lengths_of_runs, lengths_of_runs),
             separators=separators,
         )
 
@@ -65,7 +65,7 @@ class Layout:
         return column.reshape(self.rows, self.width)
 
 
-def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """``start, start + 1, …`` for each start, as many as its length, one after the other."""
     before = np.cumsum(lengths) - lengths
     return np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
