@@ -102,7 +102,7 @@ class Placement:
 
     def move(self, values: NDArray[Any], fill: int) -> NDArray[Any]:
         """One column, (batch, seq) → (rows, width), with ``fill`` on padding."""
-        return self._spread(np.ascontiguousarray(values).reshape(-1)[self.sources], fill)
+        return self._spread(values.reshape(-1).take(self.sources), fill)
 
     def _fill(self, name: str) -> int:
         if name == "input_ids":
