@@ -47,9 +47,9 @@ class BertEncoder(nn.Module):
         return cls(BertModel(config, add_pooling_layer=pooled))
 
     def forward(self, batch: Batch, *, state: Any = None, layers: bool = False) -> Encoded:
-        """Encode; packed rows by their ``sequence_ids``, otherwise padding by ``attention_mask``."""
+        """Encode; packed rows by their ``sequence_ids``, padding by ``attention_mask``."""
         attention_mask, targets = batch.get("attention_mask"), batch.get("target_positions")
-        if attention_mask is not None and targets is not None and batch.get("sequence_ids") is None and not layers:
+        if attention_mask is not None and targets is not None and not layers:
             return self._encode_unpadded(batch, attention_mask, targets)
         return self._encode_padded(batch, attention_mask, targets, layers=layers)
 
@@ -58,12 +58,17 @@ class BertEncoder(nn.Module):
         *lower, top = self.bert.encoder.layer
         heads = self.config.num_attention_heads
         unpadding = Unpadding.of(attention_mask, batch.get("token_positions"), heads)
-        mask = _attention_mask(attention_mask, None)
+        sequence_ids, positions = batch.get("sequence_ids"), _positions(batch)
+        mask = _attention_mask(attention_mask, sequence_ids)
         segments = batch.get("token_type_ids")
         hidden = self.bert.embeddings(
             input_ids=batch["input_ids"].flatten().index_select(0, unpadding.tokens)[None],
             token_type_ids=None if segments is None else segments.flatten().index_select(0, unpadding.tokens)[None],
-            position_ids=(unpadding.tokens % unpadding.seq)[None],
+            position_ids=(
+                unpadding.tokens % unpadding.seq
+                if positions is None
+                else positions.flatten().index_select(0, unpadding.tokens)
+            )[None],
         ).squeeze(0)
         for layer in lower:
             attention = layer.attention.self
@@ -75,20 +80,18 @@ class BertEncoder(nn.Module):
                 mask,
             )
             hidden = layer.feed_forward_chunk(layer.attention.output(unpadding.unpad(context), hidden))
-        firsts, _ = self._firsts(batch["input_ids"], None, None)
-        asked = unpadding.at(hidden, torch.cat([firsts, targets], dim=1))  # (batch, firsts + targets, hidden)
+        firsts, real_firsts = self._firsts(batch, positions)
+        read = torch.cat([firsts, targets], dim=1)  # (batch, firsts + targets)
         attention = top.attention.self
         keys, values = unpadding.pad(attention.key(hidden)), unpadding.pad(attention.value(hidden))
-        hidden = _layer_for(top, asked, keys, values, mask)
+        hidden = _layer_for(top, unpadding.at(hidden, read), keys, values, _mask_at(mask, sequence_ids, read))
         first_hidden, target_hidden = hidden[:, : firsts.shape[1]], hidden[:, firsts.shape[1] :]
-        return Encoded({"targets": target_hidden}, self._pool(first_hidden, None))
+        return Encoded({"targets": target_hidden}, self._pool(first_hidden, real_firsts))
 
     def _encode_padded(
         self, batch: Batch, attention_mask: Tensor | None, targets: Tensor | None, *, layers: bool
     ) -> Encoded:
-        sequence_ids, positions = batch.get("sequence_ids"), batch.get("position_ids")
-        if sequence_ids is not None and positions is None:
-            positions = restarted_positions(sequence_ids)
+        sequence_ids, positions = batch.get("sequence_ids"), _positions(batch)
         mask = _attention_mask(attention_mask, sequence_ids)
         hidden = self.bert.embeddings(  # (batch, seq, hidden)
             input_ids=batch["input_ids"], token_type_ids=batch.get("token_type_ids"), position_ids=positions
@@ -99,43 +102,55 @@ class BertEncoder(nn.Module):
             hidden = layer(hidden, mask)
             outputs.append(hidden)
 
+        firsts, real_firsts = self._firsts(batch, positions)
         if targets is None or layers:
             hidden = top(hidden, mask)
             outputs.append(hidden)
             streams = {"last": hidden}
             if targets is not None:
                 streams["targets"] = _gather(hidden, targets)
-            firsts, is_first = self._firsts(batch["input_ids"], sequence_ids, positions)
             first_hidden = _gather(hidden, firsts) if self.bert.pooler is not None else hidden
         else:
-            firsts, is_first = self._firsts(batch["input_ids"], sequence_ids, positions)
             read = torch.cat([firsts, targets], dim=1)  # (batch, firsts + targets)
-            hidden = _layer_at(top, hidden, read, mask)  # (batch, firsts + targets, hidden)
+            hidden = _layer_at(top, hidden, read, _mask_at(mask, sequence_ids, read))
             first_hidden, streams = hidden[:, : firsts.shape[1]], {"targets": hidden[:, firsts.shape[1] :]}
-        return Encoded(streams, self._pool(first_hidden, is_first), tuple(outputs) if layers else ())
+        return Encoded(streams, self._pool(first_hidden, real_firsts), tuple(outputs) if layers else ())
 
-    def _firsts(
-        self, input_ids: Tensor, sequence_ids: Tensor | None, positions: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Where each sequence's ``[CLS]`` stands, (batch, firsts), and which are real; none without a pooler."""
-        rows = input_ids.shape[0]
+    def _firsts(self, batch: Batch, positions: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Where each sequence's ``[CLS]`` stands, (batch, firsts), and which of the flattened ones are real.
+
+        None without a pooler. A batch that says where sequences begin spares the search, for which a device waits.
+        """
+        rows = len(batch["input_ids"])
         if self.bert.pooler is None:
-            return input_ids.new_zeros(rows, 0), None
+            return batch["input_ids"].new_zeros(rows, 0), None
+        sequence_ids = batch.get("sequence_ids")
         if sequence_ids is None or positions is None:
-            return input_ids.new_zeros(rows, 1), None
+            return batch["input_ids"].new_zeros(rows, 1), None
+        if batch.get("firsts") is not None:
+            return batch["first_positions"], batch["firsts"]
         starts = (positions == 0) & (sequence_ids > 0)  # (batch, seq)
         number = starts.sum(dim=1, keepdim=True)  # (batch, 1)
         most = int(number.max())
         firsts = starts.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :most]
-        return firsts, torch.arange(most, device=number.device) < number
+        return firsts, (torch.arange(most, device=number.device) < number).flatten().nonzero().squeeze(1)
 
-    def _pool(self, first_hidden: Tensor, is_first: Tensor | None) -> Tensor | None:
+    def _pool(self, first_hidden: Tensor, firsts: Tensor | None) -> Tensor | None:
         """The pooled vectors, (sequences, hidden), in batch order."""
         if self.bert.pooler is None:
             return None
-        first_hidden = first_hidden[:, 0] if is_first is None else first_hidden[is_first]
+        first_hidden = first_hidden[:, 0] if firsts is None else first_hidden.flatten(0, 1).index_select(0, firsts)
         pooled: Tensor = self.bert.pooler(first_hidden[:, None])
         return pooled
+
+
+def _positions(batch: Batch) -> Tensor | None:
+    """The positions of packed rows, (batch, seq); None where every row is one sequence."""
+    sequence_ids = batch.get("sequence_ids")
+    positions: Tensor | None = batch.get("position_ids")
+    if sequence_ids is not None and positions is None:
+        return restarted_positions(sequence_ids)
+    return positions
 
 
 def restarted_positions(sequence_ids: Tensor) -> Tensor:
@@ -156,6 +171,13 @@ def _attention_mask(attention_mask: Tensor | None, sequence_ids: Tensor | None) 
     return None if attention_mask is None else attention_mask[:, None, None, :].bool()
 
 
+def _mask_at(mask: Tensor | None, sequence_ids: Tensor | None, positions: Tensor) -> Tensor | None:
+    """The mask of the queries at ``positions`` (batch, n) alone: (batch, 1, n or 1, seq)."""
+    if sequence_ids is None:
+        return mask
+    return (sequence_ids.gather(1, positions)[:, :, None] == sequence_ids[:, None, :])[:, None]
+
+
 def _gather(hidden: Tensor, positions: Tensor) -> Tensor:
     """(batch, seq, hidden) at (batch, positions) → (batch, positions, hidden)."""
     return hidden.gather(1, positions[:, :, None].expand(-1, -1, hidden.shape[2]))
@@ -165,10 +187,9 @@ def _layer_at(layer: Any, hidden: Tensor, positions: Tensor, mask: Tensor | None
     """One layer's output at ``positions`` alone: keys and values of all positions, all else of these.
 
     (batch, seq, hidden) at (batch, positions) → (batch, positions, hidden), with the layer's own submodules.
+    ``mask`` is that of these queries.
     """
     attention = layer.attention.self
-    if mask is not None and mask.shape[2] > 1:  # packed: (batch, 1, seq, seq) → (batch, 1, positions, seq)
-        mask = mask.gather(2, positions[:, None, :, None].expand(-1, -1, -1, mask.shape[3]))
     keys, values = _split_heads(attention, attention.key(hidden)), _split_heads(attention, attention.value(hidden))
     return _layer_for(layer, _gather(hidden, positions), keys, values, mask)
 

@@ -31,6 +31,8 @@ class Pretrain(Sequences):
     """Sequences per optimizer step over all devices (default 512 on a GPU, 32 on a CPU)."""
     micro_batch_size: Annotated[int | None, Field(ge=1), Flag("--micro-batch-size")] = None
     """Sequences in one forward pass (default: the batch size, at most 64)."""
+    pack: Annotated[bool, Flag("--pack")] = False
+    """Put several short sequences of a micro-batch into one row, where they do not see each other."""
     learning_rate: Annotated[float | None, Field(gt=0), Flag("--lr")] = None
     """Peak learning rate (default 5e-4 at 512 sequences, with --init 5e-5 at 32, by the square root of the batch)."""
     dropout: Annotated[float | None, Field(ge=0, lt=1), Flag("--dropout")] = None

@@ -12,6 +12,8 @@ Shapes are in words, always in this order: ``(batch, seq)``. Columns keep transf
 ``mlm:targets``            (predicted,)        where the objective ``mlm`` reads, as indices into the flattened targets
 ``next_sentence_label``    (sequences,)        0 next, 1 random; likewise ``sentence_order_label`` and others
 =========================  ==================  =========================================================
+
+Where rows hold several sequences, more columns tell them apart: see ``data/packing.py``.
 """
 
 from __future__ import annotations

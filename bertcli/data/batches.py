@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from bertcli.contracts.batch import Batch, Columns, StepBatches
 from bertcli.core.randomness import permutation
+from bertcli.core.ranges import ranges
 from bertcli.data.examples import Examples, Objectives
+from bertcli.data.packing import Packing
 from bertcli.errors import RunError
 
 Result = TypeVar("Result")
@@ -62,12 +64,13 @@ def batch_stream(
     workers: int,
     rank: int = 0,
     world_size: int = 1,
+    packing: Packing | None = None,
 ) -> Generator[StepBatches, None, None]:
     """The batches of every optimizer step from ``start`` on, without end.
 
     ``steps`` is the length of the whole run, for what moves while it goes on; without it nothing does. ``workers``
     threads prepare them ahead; 0 prepares each when it is asked for. Process ``rank`` of ``world_size``
-    gets its share of every step.
+    gets its share of every step. With ``packing`` the sequences of a micro-batch share rows.
     """
 
     def jobs() -> Iterator[Callable[[], StepBatches]]:
@@ -78,15 +81,20 @@ def batch_stream(
                 for at in range(0, len(share.numbers), micro_batch_size)
             ][rank::world_size]
             progress = (after.step - 1) / steps if steps else 0.0
-            yield partial(_step_batches, examples, objectives, micro, progress, after)
+            yield partial(_step_batches, examples, objectives, micro, progress, after, packing)
 
     return prepared_ahead(jobs(), workers)
 
 
 def _step_batches(
-    examples: Examples, objectives: Objectives, micro: list[_Share], progress: float, after: Cursor
+    examples: Examples,
+    objectives: Objectives,
+    micro: list[_Share],
+    progress: float,
+    after: Cursor,
+    packing: Packing | None,
 ) -> StepBatches:
-    batches = (make_batch(examples, objectives, share.epoch, share.numbers, progress) for share in micro)
+    batches = (make_batch(examples, objectives, share.epoch, share.numbers, progress, packing) for share in micro)
     return StepBatches(tuple(batches), after.dump())
 
 
@@ -120,26 +128,37 @@ def evaluation_batches(
 
 
 def make_batch(
-    examples: Examples, objectives: Objectives, epoch: int, numbers: NDArray[np.int64], progress: float = 0.0
+    examples: Examples,
+    objectives: Objectives,
+    epoch: int,
+    numbers: NDArray[np.int64],
+    progress: float = 0.0,
+    packing: Packing | None = None,
 ) -> Batch:
-    """One micro-batch: finished columns, cut to the longest sequence, with counts and target positions."""
+    """One micro-batch: finished columns, cut to the longest sequence or packed, with counts and target positions."""
     columns = examples.columns(epoch, numbers, progress)
     counts: dict[str, int] = {}
     for objective in objectives.values():
         counts |= objective.count(columns)
-    kept = _trimmed(columns, _MODEL_COLUMNS.union(*(objective.writes for objective in objectives.values())))
-    kept |= _targets(columns, objectives)
-    return Batch(kept, numbers, epoch=epoch, tokens=int(columns["attention_mask"].sum()), counts=counts)
+    mask = columns["attention_mask"]
+    wanted = _MODEL_COLUMNS.union(*(objective.writes for objective in objectives.values()))
+    kept = {name: values for name, values in columns.items() if name in wanted}
+    reads = {name: objective.targets(columns) for name, objective in objectives.items()}
+    placement = packing.place(mask) if packing is not None else None
+    if placement is not None:
+        kept, numbers = placement.pack(kept), numbers[placement.order]
+        reads = {name: placement.move(own, False) for name, own in reads.items()}
+    else:
+        kept = _trimmed(kept)
+    return Batch(
+        without_needless_padding(kept) | _targets(reads), numbers, epoch=epoch, tokens=int(mask.sum()), counts=counts
+    )
 
 
-def _trimmed(columns: Columns, wanted: frozenset[str]) -> Columns:
-    """The wanted columns, cut to the longest sequence; no attention mask where nothing is padded."""
-    attention_mask = columns["attention_mask"]
-    longest = int(attention_mask.sum(axis=1).max())
-    kept = {
-        name: values[:, :longest] if values.ndim > 1 else values for name, values in columns.items() if name in wanted
-    }
-    return without_needless_padding(kept)
+def _trimmed(columns: Columns) -> Columns:
+    """The columns, cut to the longest sequence."""
+    longest = int(columns["attention_mask"].sum(axis=1).max())
+    return {name: values[:, :longest] if values.ndim > 1 else values for name, values in columns.items()}
 
 
 def without_needless_padding(columns: Columns) -> Columns:
@@ -150,22 +169,22 @@ def without_needless_padding(columns: Columns) -> Columns:
     return columns | {"token_positions": np.flatnonzero(mask)}
 
 
-def _targets(columns: Columns, objectives: Objectives) -> Columns:
+def _targets(reads: dict[str, NDArray[np.bool_]]) -> Columns:
     """Where the last layer is read: ``target_positions`` (batch, targets), padded with 0.
 
-    And for each objective the indices of its own positions among the flattened targets, found here so that no device
-    has to be asked.
+    ``reads`` are the positions (batch, seq) that each objective reads. Its own among the flattened targets are found
+    here too, so that no device has to be asked.
     """
-    reads = {name: objective.targets(columns) for name, objective in objectives.items()}
     read = np.logical_or.reduce(list(reads.values()))
-    counts = read.sum(axis=1)
+    rows, positions = np.nonzero(read)
+    counts = np.bincount(rows, minlength=len(read))
     width = int(counts.max())
-    # A stable sort brings each row's read positions to its front, in order.
-    positions = np.argsort(~read, axis=1, kind="stable")[:, :width]
-    filled = np.arange(width)[None, :] < counts[:, None]
-    found: Columns = {"target_positions": np.where(filled, positions, 0)}
+    places = rows * width + ranges(np.zeros_like(counts), counts)
+    target_positions = np.zeros(len(read) * width, dtype=np.int64)
+    target_positions[places] = positions
+    found: Columns = {"target_positions": target_positions.reshape(len(read), width)}
     for name, own in reads.items():
-        found[f"{name}:targets"] = np.flatnonzero(np.take_along_axis(own, positions, axis=1) & filled)
+        found[f"{name}:targets"] = places[own[rows, positions]]
     return found
 
 

@@ -126,7 +126,7 @@ def assemble(
         "input_ids": input_ids,
         "token_type_ids": token_type_ids,
         "attention_mask": (np.arange(layout.width) < layout.lengths[:, None]).astype(np.int64),
-        "special_tokens_mask": vocabulary.is_special[input_ids].astype(np.int64),
+        "special_tokens_mask": vocabulary.is_special.take(input_ids).astype(np.int64),
         "relation": plan.relation[numbers],
         "example_ids": numbers,
     }

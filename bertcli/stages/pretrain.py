@@ -63,6 +63,7 @@ def pretrain(requested: Pretrain) -> PretrainReport | PretrainPlan:
     session = Session.open(config)
     if config.dry_run:
         return session.plan()
+    session.check_packing()
     inputs: list[str | Path] = [config.data, *([config.init] if config.init else [])]
     resuming = run.begin(overwrite=config.overwrite, resume=requested.resume, inputs=inputs)
     if config.minutes is not None:

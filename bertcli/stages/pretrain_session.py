@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any
 
 import torch
@@ -17,9 +19,11 @@ from bertcli.core.messages import notice
 from bertcli.data.batches import Cursor, batch_stream, evaluation_batches
 from bertcli.data.examples import LimitedExamples
 from bertcli.data.opening import OpenData, open_data
+from bertcli.data.packing import Packing
 from bertcli.errors import ConfigError, VocabularyError
 from bertcli.models.checkpoint import model_directory, open_model
 from bertcli.models.growth import grow_vocabulary
+from bertcli.models.packing_canary import check_packing
 from bertcli.models.pretraining import PretrainingModel, check_objectives, reads_pooled, set_dropout
 from bertcli.text.grown_vocabulary import GrownVocabulary, grown_from
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
@@ -29,6 +33,8 @@ BATCH_SIZE_GPU, BATCH_SIZE_CPU = 512, 32
 LARGEST_DEFAULT_MICRO_BATCH = 64
 SMALLEST_INTERVAL = 50
 """Steps between evaluations or checkpoints, at least, when they are not set: short runs should train."""
+STEPS_TO_CHECK_PACKING = 20
+"""Steps among which a row of several sequences is looked for."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class PretrainPlan:
     steps: int
     batch_size: int
     micro_batch_size: int
+    packed: bool
     learning_rate: float
     device: str
     precision: str
@@ -67,11 +74,13 @@ class Session:
         """Open data, vocabulary, model and device. Raises a ``UserError`` where one does not fit another."""
         accelerator = open_accelerator(device=config.device, precision=config.precision, threads=config.threads)
         opened, held_out = _open_data(config), _open_data(config, held_out=True)
+        _refuse_packing_of_rows(config, opened)
         _tell_what_is_not_evaluated(opened, held_out)
         tokenizer = load_tokenizer(str(opened.data.vocabulary_directory))
         growth = None if config.init is None else _growth(config.init, tokenizer)
         session = cls(config, opened, held_out, tokenizer, accelerator, 0, growth)
         model = session.build()
+        _refuse_packing_by(config, model.architecture)
         longest: int = model.main_encoder.config.max_position_embeddings
         if opened.seq_length > longest:
             raise ConfigError(
@@ -100,6 +109,7 @@ class Session:
             steps=config.steps or 0,
             batch_size=config.batch_size,
             micro_batch_size=config.micro_batch_size,
+            packed=config.pack,
             learning_rate=config.learning_rate,
             device=str(self.accelerator.device),
             precision=config.precision,
@@ -136,6 +146,7 @@ class Session:
         """The batches of every optimizer step from ``start`` on."""
         config = self.config
         assert config.batch_size and config.micro_batch_size
+        pad_id = self.opened.data.vocabulary.pad_id
         return batch_stream(
             self.examples(),
             self.opened.objectives,
@@ -147,7 +158,38 @@ class Session:
             workers=config.workers,
             rank=self.accelerator.process_index,
             world_size=self.accelerator.num_processes,
+            packing=Packing(self.opened.seq_length, pad_id) if config.pack else None,
         )
+
+    def check_packing(self) -> None:
+        """Where this run packs: whether it does so without harm on its device. Raises ``RunError``."""
+        if not self.config.pack:
+            return
+        batch = self._packed_batch()
+        if batch is None:
+            notice(f"--pack: no two sequences fit into {self.opened.seq_length} positions, so none are packed")
+            return
+        device = self.accelerator.device
+        model = self.build().to(device)
+        with self.accelerator.autocast():
+            check_packing(
+                dict(model.encoders.items()),
+                batch.to(device),
+                self.opened.data.vocabulary.ordinary_ids,
+                where=f"{device.type} in {self.config.precision}",
+            )
+        rows, width = batch["input_ids"].shape
+        notice(
+            f"packing: {len(batch.example_ids)} sequences of a micro-batch share {rows} rows of {width}, "
+            f"{1 - batch.tokens / (rows * width):.1%} padding, and do not see each other"
+        )
+
+    def _packed_batch(self) -> Batch | None:
+        """The first micro-batch that has a row of several sequences."""
+        unhurried = replace(self, config=self.config.model_copy(update={"workers": 0}))
+        with closing(unhurried.batches(Cursor())) as steps:
+            batches = (batch for step in islice(steps, STEPS_TO_CHECK_PACKING) for batch in step.micro_batches)
+            return next((batch for batch in batches if batch.get("sequence_ids") is not None), None)
 
     def evaluation(self) -> list[Batch]:
         """The fixed evaluation batches; none where no document is held out."""
@@ -170,6 +212,21 @@ def _open_data(config: Pretrain, *, held_out: bool = False) -> OpenData:
         short_sequence_probability=config.short_sequence_probability,
         held_out=held_out,
     )
+
+
+def _refuse_packing_of_rows(config: Pretrain, opened: OpenData) -> None:
+    if config.pack and opened.data.static:
+        raise ConfigError(
+            f"--pack is for sequences that are made while training; the rows of {config.data} are finished and padded",
+            hint="make a token store by `bertcli mask build CORPUS` without --static, or leave --pack out",
+        )
+
+
+def _refuse_packing_by(config: Pretrain, architecture: Any) -> None:
+    if config.pack and "packable" not in architecture.abilities:
+        raise ConfigError(
+            f"{architecture.model_type} cannot keep the sequences of a packed row apart", hint="leave --pack out"
+        )
 
 
 def _tell_what_is_not_evaluated(opened: OpenData, held_out: OpenData) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,16 @@ import pytest
 import torch
 
 from bertcli.contracts.architecture import ARCHITECTURES, find_size
-from bertcli.contracts.batch import Batch
+from bertcli.contracts.batch import IGNORED, Batch
 from bertcli.contracts.loss import cross_entropy
+from bertcli.contracts.objective import make_default_objectives
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.chatter import quiet_transformers
+from bertcli.data.batches import make_batch
+from bertcli.data.packing import Packing
 from bertcli.errors import ConfigError
 from bertcli.models.checkpoint import architecture_of
+from bertcli.models.packing_canary import check_packing
 
 SIZES = [(name, size) for name in ARCHITECTURES.names() for size in ARCHITECTURES.load(name).sizes]
 
@@ -103,6 +109,86 @@ def test_it_saves_and_loads_its_parts(
         reads = "last" if name == "language_model" else None
         source, target = (encoded.streams[reads] if reads else encoded.pooled for encoded in (before, after))
         torch.testing.assert_close(loaded.heads[name].eval()(target), heads[name](source))
+
+
+@dataclass(frozen=True)
+class Given:
+    """Examples of these lengths, a third of their pieces to be predicted."""
+
+    lengths: Sequence[int]
+    vocabulary_size: int
+
+    def count(self, epoch: int) -> int:
+        return len(self.lengths)
+
+    def columns(self, epoch: int, numbers: np.ndarray, progress: float = 0.0) -> dict[str, np.ndarray]:
+        draw = np.random.default_rng(0)
+        mask = (np.arange(max(self.lengths)) < np.array(self.lengths)[:, None]).astype(np.int64)
+        ids = draw.integers(5, self.vocabulary_size, mask.shape) * mask
+        return {
+            "input_ids": ids,
+            "token_type_ids": draw.integers(0, 2, mask.shape) * mask,
+            "attention_mask": mask,
+            "labels": np.where((draw.random(mask.shape) < 0.3) & (mask == 1), ids, IGNORED),
+            "next_sentence_label": draw.integers(0, 2, len(mask)),
+        }
+
+
+FULL_ROWS, PADDED_ROWS = (16, 9, 7, 4, 12, 16), (15, 9, 6, 1, 12, 7, 2)
+
+
+@pytest.mark.parametrize("lengths", [FULL_ROWS, PADDED_ROWS])
+@pytest.mark.parametrize("hidden_column", [None, "attention_mask", "position_ids", "firsts", "target_positions"])
+def test_packed_logits_and_gradients_are_those_of_the_sequences_alone(
+    architecture: Any, vocabulary: Vocabulary, lengths: Sequence[int], hidden_column: str | None
+) -> None:
+    """In training mode without dropout, with all columns of a packed batch and without those that only save time."""
+    if "packable" not in architecture.abilities:
+        pytest.skip("it does not pack")
+    torch.manual_seed(0)
+    config = smallest(architecture, vocabulary)
+    encoder = architecture.build(config, pooled=True)
+    heads = [architecture.head(name, encoder) for name in ("language_model", "pair")]
+    for module in [module for part in (encoder, *heads) for module in part.modules()]:
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    objectives = make_default_objectives(["mlm", "nsp"])
+    data, numbers = Given(lengths, vocabulary.size), np.arange(len(lengths))
+
+    def run(batch: Batch) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+        """Logits of pieces by (example, position), those of pairs by example, and gradients."""
+        encoder.train()
+        for part in (encoder, *heads):
+            part.zero_grad()
+        encoded = encoder(batch)
+        predicted = batch["labels"] != IGNORED
+        if "targets" in encoded.streams:
+            hidden = encoded.streams["targets"].flatten(0, 1)[batch["mlm:targets"]]
+        else:
+            hidden = encoded.streams["last"][predicted]
+        pieces, pairs = heads[0](hidden), heads[1](encoded.pooled)
+        (pieces.square().sum() + pairs.square().sum()).backward()
+        ids = batch.get("sequence_ids")
+        ids = torch.ones_like(batch["input_ids"]) if ids is None else ids
+        before = ids.amax(dim=1).cumsum(0) - ids.amax(dim=1)
+        owners = torch.as_tensor(batch.example_ids)[(before[:, None] + ids - 1)[predicted]]
+        order = owners.argsort(stable=True)
+        gradients = [parameter.grad.clone() for part in (encoder, *heads) for parameter in part.parameters()]
+        return pieces[order], pairs[torch.as_tensor(batch.example_ids).argsort()], gradients
+
+    cpu = torch.device("cpu")
+    alone = run(make_batch(data, objectives, 0, numbers).to(cpu))
+    batch = make_batch(data, objectives, 0, numbers, packing=Packing(16, vocabulary.pad_id)).to(cpu)
+    assert len(batch["input_ids"]) == 4
+    assert (batch.get("attention_mask") is None) == (lengths == FULL_ROWS)
+    packed = run(
+        Batch({name: kept for name, kept in batch.columns.items() if name != hidden_column}, batch.example_ids)
+    )
+    torch.testing.assert_close(packed[0], alone[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(packed[1], alone[1], atol=1e-5, rtol=0)
+    for ours, theirs in zip(packed[2], alone[2], strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+    check_packing({"main": encoder}, batch, vocabulary.ordinary_ids, where="cpu")
 
 
 def test_a_checkpoint_names_its_architecture(architecture: Any, vocabulary: Vocabulary) -> None:

@@ -44,10 +44,11 @@ def pretrain(config: Pretrain, as_json: bool) -> None:
 
 
 def _plan_facts(plan: PretrainPlan) -> dict[str, str]:
+    packed = ", packed" if plan.packed else ""
     return {
         "architecture": f"{plan.architecture} ({plan.parameters:,} parameters)",
         "objectives": ", ".join(plan.objectives),
-        "sequences": f"{plan.sequences} of {plan.seq_length} pieces, {plan.examples_per_epoch:,} an epoch",
+        "sequences": f"{plan.sequences} of {plan.seq_length} pieces, {plan.examples_per_epoch:,} an epoch{packed}",
         "steps": f"{plan.steps:,} of {plan.batch_size} sequences (micro-batches of {plan.micro_batch_size})",
         "peak learning rate": f"{plan.learning_rate:.2e}",
         "device": f"{plan.device}, {plan.precision}",
