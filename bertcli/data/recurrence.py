@@ -38,4 +38,5 @@ def _counts_in_run(own: NDArray[np.generic], lengths: NDArray[np.int64]) -> NDAr
     """(tokens,) how often the piece of each token stands in its run."""
     keys = (np.repeat(np.arange(len(lengths)), lengths) << 32) | own.astype(np.int64)
     _, number, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    return counts[number]
+    found: NDArray[np.int64] = counts[number]
+    return found

@@ -79,8 +79,8 @@ class TokenColumns:
             )
 
     def _recurs(self, layout: Layout, columns: Columns) -> NDArray[np.int64]:
-        found = layout.spread(stand_elsewhere(self._store, layout.starts, layout.ends))
-        return (found & (columns["special_tokens_mask"] == 0)).astype(np.int64)
+        found = layout.spread(stand_elsewhere(self._store, layout.starts, layout.ends)).astype(np.int64)
+        return np.where(columns["special_tokens_mask"] == 0, found, 0)
 
     def _word_starts(self, layout: Layout, columns: Columns) -> NDArray[np.int64]:
         assert self._boundaries is not None  # or there is nothing to read
