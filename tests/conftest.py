@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,17 +55,24 @@ def _one_document() -> Callable[..., EncodedDocuments]:
 
 @pytest.fixture
 def make_store(tmp_path: Path) -> Callable[..., TokenStore]:
-    """A store of random documents: ``make_store(documents, sentences, seed)``; ids are 5 and above."""
+    """A store of random documents: ``make_store(documents, sentences, seed)``; ids are 5 and above.
 
-    def make(documents: int = 50, sentences: int = 12, seed: int = 0, longest: int = 30) -> TokenStore:
+    The optional ``columns`` hold random flags.
+    """
+
+    def make(
+        documents: int = 50, sentences: int = 12, seed: int = 0, longest: int = 30, columns: Sequence[str] = ()
+    ) -> TokenStore:
         draw = np.random.default_rng(seed)
-        directory = tmp_path / f"store-{documents}-{sentences}-{seed}-{longest}"
+        directory = tmp_path / "-".join(["store", *map(str, (documents, sentences, seed, longest)), *columns])
         if directory.exists():
             return TokenStore(directory)
-        with TokenStoreWriter(directory, VOCABULARY_SIZE) as writer:
+        with TokenStoreWriter(directory, VOCABULARY_SIZE, columns=columns) as writer:
             for _ in range(documents):
                 lengths = draw.integers(1, longest, size=draw.integers(1, sentences + 1))
-                writer.add(one_document([draw.integers(5, VOCABULARY_SIZE, size=length) for length in lengths]))
+                document = one_document([draw.integers(5, VOCABULARY_SIZE, size=length) for length in lengths])
+                flags = {name: draw.random(len(document.ids)) < 0.2 for name in columns}
+                writer.add(replace(document, columns=flags))
         return TokenStore(directory)
 
     return make

@@ -251,7 +251,7 @@ def fresh_head(name: str, encoder: BertEncoder, *, outputs: int) -> nn.Module:
             head = LanguageModelHead(encoder.config)
         case "pair":
             head = nn.Linear(encoder.config.hidden_size, 2)
-        case "sequence":
+        case "sequence" | "token":
             head = nn.Linear(encoder.config.hidden_size, outputs)
         case "classification":
             head = ClassificationHead(encoder.config, outputs)
@@ -261,13 +261,15 @@ def fresh_head(name: str, encoder: BertEncoder, *, outputs: int) -> nn.Module:
     return head.tie(encoder) if isinstance(head, LanguageModelHead) else head
 
 
-_HEADS_OF_TRANSFORMERS = ("language_model", "pair", "classification")
-
-
 def assemble(encoder: BertEncoder, heads: Mapping[str, nn.Module]) -> Any:
-    """The model object of transformers that holds these very parameters."""
-    heads = {name: head for name, head in heads.items() if name in _HEADS_OF_TRANSFORMERS}
+    """The model object of transformers that holds these very parameters.
+
+    A language model with a pooler is ``BertForPreTraining``, the only class with both; without a pair head it gets a
+    fresh one.
+    """
     config = copy.deepcopy(encoder.config)
+    if heads.keys() == {"language_model"} and encoder.bert.pooler is not None:
+        heads = {**heads, "pair": _unused_pair_head(encoder)}
     kind = _assembled_class(frozenset(heads))
     classification: Any = heads.get("classification")
     if classification is not None:
@@ -290,6 +292,16 @@ def assemble(encoder: BertEncoder, heads: Mapping[str, nn.Module]) -> Any:
         case "BertForSequenceClassification":
             model.dropout, model.classifier = classification.dropout, classification.classifier
     return model.train(encoder.training)
+
+
+def _unused_pair_head(encoder: BertEncoder) -> nn.Module:
+    """Drawn from a generator of its own: saving a model changes nothing of what comes after."""
+    weight = encoder.bert.embeddings.word_embeddings.weight
+    head = nn.Linear(encoder.config.hidden_size, 2, device="meta").to_empty(device="cpu")
+    with torch.no_grad():
+        head.weight.normal_(std=encoder.config.initializer_range, generator=torch.Generator().manual_seed(0))
+        head.bias.zero_()
+    return head.to(weight.device, weight.dtype)
 
 
 def _assembled_class(heads: frozenset[str]) -> Any:

@@ -96,6 +96,7 @@ class Bert:
     Settings: ClassVar[type[settings.Settings]] = BertSettings
     model_type: ClassVar[str] = "bert"
     abilities: ClassVar[frozenset[str]] = frozenset({"segments", "packable"})
+    saved_heads: ClassVar[frozenset[str]] = frozenset({"language_model", "pair", "classification"})
     sizes: ClassVar[Mapping[str, Size]] = {
         "bert-tiny": _size(2, 128, 2, UNCASED, 4_385_920),
         "bert-mini": _size(4, 256, 4, UNCASED, 11_170_560),
@@ -146,7 +147,7 @@ class Bert:
 
     @classmethod
     def head(cls, name: str, encoder: Any, *, outputs: int = 2) -> nn.Module:
-        """A fresh head: ``language_model``, ``pair`` or ``classification``."""
+        """A fresh head: ``language_model``, ``pair``, ``sequence``, ``token`` or ``classification``."""
         from bertcli.architectures import _bert_modules as modules
 
         return modules.fresh_head(name, encoder, outputs=outputs)

@@ -75,6 +75,8 @@ class Architecture(Protocol):
     model_type: ClassVar[str]
     """``config.json``'s ``model_type`` by which a checkpoint is recognised."""
     abilities: ClassVar[frozenset[str]]
+    saved_heads: ClassVar[frozenset[str]]
+    """The heads that the classes of transformers have a place for, by name; others are saved beside the model."""
     sizes: ClassVar[Mapping[str, Size]]
     parts: ClassVar[Mapping[str, str]]
     """The parts in which parameters are counted, each with a pattern that finds the names of its parameters."""
@@ -92,11 +94,13 @@ class Architecture(Protocol):
 
     @classmethod
     def head(cls, name: str, encoder: Any, *, outputs: int = 2) -> nn.Module:
-        """A fresh head.
+        """A fresh head, initialised as transformers initialises its own.
 
         ``language_model``: (targets, hidden) → logits (targets, vocab), tied to the embeddings; its
         ``loss(hidden, labels)`` is their cross-entropy as a ``Loss``, computed without keeping them.
         ``pair``: (sequences, hidden) → (sequences, 2).
+        ``sequence``: (sequences, hidden) → (sequences, outputs), a linear layer on the pooled vector as in ``pair``.
+        ``token``: (targets, hidden) → (targets, outputs), a linear layer on the hidden states.
         ``classification``: (sequences, hidden) → (sequences, outputs), with its dropout.
         """
 
@@ -106,7 +110,11 @@ class Architecture(Protocol):
 
     @classmethod
     def assemble(cls, encoder: Any, heads: Mapping[str, nn.Module]) -> Any:
-        """The model of transformers that holds exactly these parts, sharing their parameters, for saving."""
+        """The model of transformers that holds these parts, sharing their parameters, for saving.
+
+        ``heads`` are among ``saved_heads``. Where the only class that has a place for all parts has one for another
+        head too, that head is fresh.
+        """
 
     @classmethod
     def configuration_from(cls, values: Mapping[str, Any]) -> Any:

@@ -11,9 +11,12 @@ Shapes are in words, always in this order: ``(batch, seq)``. Columns keep transf
 ``target_positions``       (batch, targets)    positions at which an objective reads, padded with 0
 ``mlm:targets``            (predicted,)        where the objective ``mlm`` reads, as indices into the flattened targets
 ``next_sentence_label``    (sequences,)        0 next, 1 random; likewise ``sentence_order_label`` and others
+``capitalization_labels``  (batch, seq)        1 capitalised, 0 not, ``-100`` at specials and padding
+``token_document_labels``  (batch, seq)        1 also elsewhere in its document, 0 not, ``-100`` likewise
 =========================  ==================  =========================================================
 
-Where rows hold several sequences, more columns tell them apart: see ``data/packing.py``.
+Columns whose name ends in ``labels`` are (batch, seq), those whose name ends in ``label`` (sequences,). Where rows hold
+several sequences, more columns tell them apart: see ``data/packing.py``.
 """
 
 from __future__ import annotations

@@ -48,6 +48,8 @@ class Head:
 
     kind: Literal["language_model", "pair", "sequence", "token"]
     outputs: int = 2
+    encoder: str = "main"
+    """The encoder whose states it reads; only the heads of ``main`` are saved."""
 
     @property
     def reads_pooled(self) -> bool:

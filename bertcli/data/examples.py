@@ -59,7 +59,7 @@ class DynamicExamples:
         Raises ``DataError`` where an objective reads what the store does not have.
         """
         self._store = store
-        self._reads = TokenColumns(columns_read(objectives), store, boundaries)
+        self._reads = TokenColumns(columns_read(objectives), store, boundaries, lowercase=vocabulary.lowercase)
         self._vocabulary = vocabulary
         self._objectives = objectives
         self._seed = seed

@@ -3,7 +3,8 @@
 =================  =====================================================================================
 ``word_starts``    1 where a word of the language begins: kept in the store, otherwise told by the pieces
 ``spans``          entities and phrases: 1 where one begins, 2 inside of it; kept in the store
-``cased``          what a word's capitals were; kept in the store
+``cased``          1 where the piece's word began with a capital letter before lower-casing: kept in the store
+``recurs``         1 where the piece also stands in its document outside of its run: found in the store
 =================  =====================================================================================
 """
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from bertcli.contracts.batch import Columns
 from bertcli.data.layout import Layout
+from bertcli.data.recurrence import stand_elsewhere
 from bertcli.data.token_store import WORD_STARTS, TokenStore
 from bertcli.errors import DataError
 from bertcli.text.word_boundaries import WordBoundaries
@@ -32,10 +34,21 @@ _MISSING = {
 class TokenColumns:
     """Reads the columns of ``names`` for the examples of a batch."""
 
-    def __init__(self, names: frozenset[str], store: TokenStore, boundaries: WordBoundaries | None) -> None:
-        """Raises ``DataError`` where the store does not have what a column is made of."""
+    def __init__(
+        self,
+        names: frozenset[str],
+        store: TokenStore,
+        boundaries: WordBoundaries | None,
+        *,
+        lowercase: bool = True,
+    ) -> None:
+        """``lowercase``: whether text lost its capitals on the way to pieces.
+
+        Raises ``DataError`` where the store does not have what a column is made of.
+        """
         self._store = store
         self._boundaries = boundaries
+        self._lowercase = lowercase
         self._readers = {name: self._reader(name) for name in sorted(names)}
 
     def read(self, layout: Layout, columns: Columns) -> Columns:
@@ -46,6 +59,13 @@ class TokenColumns:
         is_kept = name in self._store.columns or not self._store.documents
         if name == WORD_STARTS and not is_kept and self._boundaries is not None:
             return self._word_starts
+        if name == "recurs":
+            return self._recurs
+        if name == "cased" and not self._lowercase:
+            raise DataError(
+                "the vocabulary keeps capitals: the pieces themselves show which words are capitalised",
+                hint="leave out capitalization, or build the data with a vocabulary that lower-cases",
+            )
         if not is_kept:
             message, options = _MISSING[name]
             raise DataError(message, hint=f"build them again with `{MADE_BY} {options}")
@@ -54,6 +74,10 @@ class TokenColumns:
     def _kept(self, name: str, layout: Layout) -> NDArray[np.int64]:
         """A column that the store keeps."""
         return layout.spread(self._store.gather(name, layout.starts, layout.ends)).astype(np.int64)
+
+    def _recurs(self, layout: Layout, columns: Columns) -> NDArray[np.int64]:
+        found = layout.spread(stand_elsewhere(self._store, layout.starts, layout.ends)).astype(np.int64)
+        return np.where(columns["special_tokens_mask"] == 0, found, 0)
 
     def _word_starts(self, layout: Layout, columns: Columns) -> NDArray[np.int64]:
         assert self._boundaries is not None

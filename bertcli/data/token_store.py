@@ -28,8 +28,9 @@ SequenceKind = Literal["segment-pairs", "sentence-pairs", "full-sentences", "doc
 
 MADE_BY = "bertcli mask build CORPUS"
 WORD_STARTS = "word_starts"
-COLUMN_TYPES = {WORD_STARTS: pa.bool_()}
-"""Optional columns, a value for each piece: whether it begins a word of the language."""
+COLUMN_TYPES = {WORD_STARTS: pa.bool_(), "cased": pa.bool_()}
+"""Optional columns, a value for each piece: whether it begins a word of the language; whether its word was
+capitalised."""
 _TOKENS_PER_RECORD_BATCH = 1_000_000
 
 

@@ -2,37 +2,45 @@
 
 ``bertcli.json`` beside the weights names the groups of parameters that were trained (``encoder``, ``pooler``,
 ``language_model``, ``pair``, …), so that nobody takes features from a pooler that only ever held random numbers.
+``heads.safetensors`` holds the heads that transformers has no place for, as ``NAME.weight`` and ``NAME.bias``.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bertcli import __version__
 from bertcli.contracts.architecture import ARCHITECTURES, LoadedModel
+from bertcli.contracts.objective import Head
 from bertcli.core import atomic, fingerprints
 from bertcli.core.chatter import quiet_transformers
 from bertcli.core.component_folder import did_you_mean
 from bertcli.core.hub import local_directory
 from bertcli.errors import BertcliError, ConfigError, ModelError
 
-RECORD_NAME = "bertcli.json"
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-_CONFIG_FILES = ("config.json", RECORD_NAME)
+RECORD_NAME = "bertcli.json"
+HEADS_NAME = "heads.safetensors"
+
+_CONFIG_FILES = ("config.json", RECORD_NAME, HEADS_NAME)
 _SAFE_WEIGHTS = ("model*.safetensors", "model.safetensors.index.json")
 _PICKLED_WEIGHTS = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
 _HINT = "give a directory with config.json and model.safetensors, or a Hub id such as google-bert/bert-base-uncased"
 
 
-def open_model(where: str, *, pooled: bool) -> tuple[Any, LoadedModel]:
+def open_model(where: str, *, pooled: bool, heads: Mapping[str, Head] | None = None) -> tuple[Any, LoadedModel]:
     """The architecture and the parts of a checkpoint in a directory or on the Hub.
 
     A parameter of the encoder that the checkpoint lacks is an error; a pooler that it lacks starts fresh and stands in
-    ``missing``. Raises ``ModelError``.
+    ``missing``. With the ``heads`` that objectives ask for, those that lie beside the model are among the parts, and
+    heads that were never trained are not. Raises ``ModelError``.
     """
     directory = model_directory(where)
     architecture = architecture_of(read_config(directory), directory / "config.json")
@@ -50,6 +58,10 @@ def open_model(where: str, *, pooled: bool) -> tuple[Any, LoadedModel]:
             hint="fetch or copy it again; config.json and the weights must come from the same model",
         ) from error
     _refuse_missing(directory, loaded)
+    if heads is not None:
+        trained = trained_parts(directory)
+        kept = {name: head for name, head in loaded.heads.items() if trained is None or name in trained}
+        loaded = replace(loaded, heads=kept | _heads_beside(directory, architecture, loaded.encoder, heads))
     return architecture, loaded
 
 
@@ -102,16 +114,84 @@ def fingerprint_of_weights(directory: Path) -> str:
     return fingerprints.of_value({file.name: fingerprints.of_file(file) for file in files})
 
 
-def save_model(path: Path, model: Any, *, trained: Sequence[str], tokenizer: Any) -> None:
+def save_model(
+    path: Path,
+    model: Any,
+    *,
+    trained: Sequence[str],
+    tokenizer: Any,
+    other_heads: Mapping[str, nn.Module] | None = None,
+) -> None:
     """Write an assembled model, its tokenizer and the record of what was trained; whole or not at all.
 
-    What stood at ``path`` is replaced. ``tokenizer`` has ``save(directory)``.
+    What stood at ``path`` is replaced. ``tokenizer`` has ``save(directory)``. ``other_heads`` are those that the model
+    has no place for.
     """
     with atomic.new_directory(path, overwrite=True) as partial:
         with quiet_transformers():
             model.save_pretrained(partial)
+        if other_heads:
+            _write_heads(partial / HEADS_NAME, other_heads)
         tokenizer.save(partial)
         atomic.write_json(partial / RECORD_NAME, {"bertcli": __version__, "trained": sorted(set(trained))})
+
+
+def _write_heads(path: Path, heads: Mapping[str, nn.Module]) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {
+        f"{name}.{key}": value.detach().cpu().contiguous()
+        for name, head in heads.items()
+        for key, value in head.state_dict().items()
+    }
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+def _heads_beside(directory: Path, architecture: Any, encoder: Any, asked: Mapping[str, Head]) -> dict[str, nn.Module]:
+    """The heads of ``heads.safetensors`` that are asked for; none where there is no such file."""
+    path = directory / HEADS_NAME
+    if not path.is_file():
+        return {}
+    tensors = _read_heads(path)
+    found = {}
+    for name, head in asked.items():
+        own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+        if own and head.encoder == "main":
+            module = architecture.head(head.kind, encoder, outputs=head.outputs)
+            _refuse_other_shapes(path, name, _shapes(own), _shapes(module.state_dict()))
+            module.load_state_dict(own)
+            found[name] = module
+    return found
+
+
+def _read_heads(path: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except Exception as error:  # whatever a broken file makes safetensors raise is the file's fault
+        raise ModelError(
+            f"the heads do not open: {_first_line(error)}",
+            path=path,
+            hint="fetch or copy the model again; without this file its heads start fresh",
+        ) from error
+    return tensors
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in sorted(tensors.items())}
+
+
+def _refuse_other_shapes(
+    path: Path, name: str, found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]
+) -> None:
+    if found != expected:
+        shown = [", ".join(f"{key} {shape}" for key, shape in shapes.items()) for shapes in (found, expected)]
+        raise ModelError(
+            f"the head {name} has {shown[0]} in it, but is asked for with {shown[1]}",
+            path=path,
+            hint="the heads are of another model or another objective; without this file they start fresh",
+        )
 
 
 def trained_parts(directory: Path) -> frozenset[str] | None:

@@ -35,11 +35,12 @@ class PretrainingModel(nn.Module):
             {
                 name: loaded[name]
                 if name in loaded
-                else architecture.head(head.kind, self.main_encoder, outputs=head.outputs)
+                else architecture.head(head.kind, self.encoders[head.encoder], outputs=head.outputs)
                 for name, head in asked.items()
             }
         )
         self.fresh_heads = tuple(name for name in asked if name not in loaded)
+        self._heads_of_main = tuple(name for name, head in asked.items() if head.encoder == "main")
 
     @property
     def main_encoder(self) -> Any:
@@ -56,13 +57,13 @@ class PretrainingModel(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Loss]:
         """The losses of every objective that the batch was made for; those that ask for one encoder share its pass."""
-        passes: dict[tuple[str, int], Encoded] = {}
+        passes: dict[tuple[str, int], tuple[Batch, Encoded]] = {}
 
         def encode(name: str, asked: Batch) -> Encoded:
             key = (name, id(asked))
             if key not in passes:
-                passes[key] = self.encoders[name](asked)
-            return passes[key]
+                passes[key] = asked, self.encoders[name](asked)  # kept with it, so that no other batch takes its id
+            return passes[key][1]
 
         losses: dict[str, Loss] = {}
         for objective in self.objectives.values():
@@ -72,7 +73,14 @@ class PretrainingModel(nn.Module):
 
     def assembled(self) -> Any:
         """Transformers' model made of these parts, sharing their parameters, for saving."""
-        return self.architecture.assemble(self.main_encoder, dict(self.heads))
+        saved = self.architecture.saved_heads
+        heads = {name: self.heads[name] for name in self._heads_of_main if name in saved}
+        return self.architecture.assemble(self.main_encoder, heads)
+
+    def other_heads(self) -> dict[str, nn.Module]:
+        """The heads that transformers' model has no place for."""
+        saved = self.architecture.saved_heads
+        return {name: self.heads[name] for name in self._heads_of_main if name not in saved}
 
 
 def heads_of(objectives: Mapping[str, Objective]) -> dict[str, Head]:

@@ -164,7 +164,13 @@ def _run(
     if not was_finished:
         trainer.log(after)
     trained = ["encoder", *(["pooler"] if reads_pooled(session.opened.objectives) else []), *model.heads]
-    save_model(run.model, model.assembled(), trained=trained, tokenizer=session.tokenizer)
+    save_model(
+        run.model,
+        model.assembled(),
+        trained=trained,
+        tokenizer=session.tokenizer,
+        other_heads=model.other_heads(),
+    )
     return PretrainReport(
         directory=str(run.path),
         model=str(run.model),

@@ -24,7 +24,7 @@ from bertcli.errors import ConfigError, VocabularyError
 from bertcli.models.checkpoint import model_directory, open_model
 from bertcli.models.growth import grow_vocabulary
 from bertcli.models.packing_canary import check_packing
-from bertcli.models.pretraining import PretrainingModel, check_objectives, reads_pooled, set_dropout
+from bertcli.models.pretraining import PretrainingModel, check_objectives, heads_of, reads_pooled, set_dropout
 from bertcli.text.grown_vocabulary import GrownVocabulary, grown_from
 from bertcli.text.tokenizer import Tokenizer, load_tokenizer
 from bertcli.training.accelerators import open_accelerator, precision_of
@@ -133,7 +133,7 @@ class Session:
             )
             model = PretrainingModel(architecture, {"main": architecture.build(built, pooled=pooled)}, objectives)
         else:
-            architecture, loaded = open_model(self.config.init, pooled=pooled)
+            architecture, loaded = open_model(self.config.init, pooled=pooled, heads=heads_of(objectives))
             if self.growth is not None:
                 grow_vocabulary(architecture, loaded, **asdict(self.growth), where=self.config.init)
             check_objectives(architecture, objectives)

@@ -7,13 +7,15 @@ from bertcli.contracts.objective import OBJECTIVES, make_default_objectives
 from bertcli.data.audit import audit_dynamic
 from bertcli.data.batches import make_batch
 from bertcli.data.examples import DynamicExamples
+from bertcli.data.token_store import COLUMN_TYPES
 
 
 @pytest.fixture(params=OBJECTIVES.names())
 def prepared(request, make_store, vocabulary):
     objectives = make_default_objectives([request.param])
     kind = "segment-pairs" if objectives[request.param].relations else "full-sentences"
-    store = make_store()
+    kept = sorted(objectives[request.param].reads & COLUMN_TYPES.keys())
+    store = make_store(columns=kept)
     return (
         request.param,
         objectives,

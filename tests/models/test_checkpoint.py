@@ -23,12 +23,16 @@ class Tokenizer:
         (directory / "vocab.txt").write_text("[PAD]\n")
 
 
-def parts(*heads: str, pooled: bool = True) -> Any:
+def parts(*heads: str) -> Any:
+    encoder = build_encoder(pooled=heads != ("language_model",))
+    return Bert.assemble(encoder, {name: Bert.head(name, encoder) for name in heads})
+
+
+def build_encoder(*, pooled: bool) -> Any:
     torch.manual_seed(0)
     config = Bert.configuration("bert-tiny", None, overrides=TINY)
     config.vocab_size = 50
-    encoder = Bert.build(config, pooled=pooled)
-    return Bert.assemble(encoder, {name: Bert.head(name, encoder) for name in heads})
+    return Bert.build(config, pooled=pooled)
 
 
 @pytest.fixture

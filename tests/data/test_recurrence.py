@@ -1,0 +1,59 @@
+"""Which tokens stand in their document outside of a run: worked out by hand, and by looking at every other token."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bertcli.data.recurrence import stand_elsewhere
+from bertcli.data.token_store import EncodedDocuments, TokenStore, TokenStoreWriter
+
+
+def write_store(directory, documents, size=100):
+    """One sentence a document."""
+    with TokenStoreWriter(directory, size) as writer:
+        for ids in documents:
+            writer.add(EncodedDocuments(np.array(ids, np.int32), np.array([len(ids)]), np.array([1])))
+    return TokenStore(directory)
+
+
+def asked(store, *runs):
+    starts, ends = (np.array(values, dtype=np.int64) for values in zip(*runs, strict=True))
+    return stand_elsewhere(store, starts, ends).astype(int).tolist()
+
+
+def test_a_piece_stands_elsewhere_before_the_run_or_behind_it_but_not_within_it_or_in_other_documents(tmp_path):
+    store = write_store(tmp_path / "train", [[10, 11, 12, 12, 13, 10], [11, 13, 14]])
+    assert asked(store, (0, 2)) == [1, 0]  # 10 comes again at the end; 11 in the other document alone
+    assert asked(store, (2, 4)) == [0, 0]  # 12 twice, both in the run
+    assert asked(store, (3, 6)) == [1, 0, 1]
+    assert asked(store, (0, 6)) == [0] * 6
+    assert asked(store, (6, 9)) == [0, 0, 0]
+
+
+def test_runs_of_one_document_are_answered_each_for_itself_in_their_order(tmp_path):
+    store = write_store(tmp_path / "train", [[10, 11], [20, 21, 20, 22], [30]])
+    assert asked(store, (4, 6), (0, 1), (2, 4), (4, 5)) == [1, 0, 0, 1, 0, 1]
+
+
+def test_no_runs_are_no_tokens(tmp_path):
+    store = write_store(tmp_path / "train", [[10, 11]])
+    empty = np.zeros(0, dtype=np.int64)
+    assert len(stand_elsewhere(store, empty, empty)) == 0
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_it_agrees_with_looking_at_every_token_of_the_document(tmp_path_factory, data):
+    documents = data.draw(st.lists(st.lists(st.integers(5, 12), min_size=1, max_size=15), min_size=1, max_size=6))
+    size = data.draw(st.sampled_from([100, 70_000]))
+    store = write_store(tmp_path_factory.mktemp("store") / "train", documents, size)
+    runs, expected = [], []
+    for number in data.draw(st.lists(st.integers(0, len(documents) - 1), min_size=1, max_size=8)):
+        document = documents[number]
+        start = data.draw(st.integers(0, len(document) - 1))
+        end = data.draw(st.integers(start + 1, len(document)))
+        begin = int(store.document_starts[number])
+        runs.append((begin + start, begin + end))
+        outside = document[:start] + document[end:]
+        expected += [int(piece in outside) for piece in document[start:end]]
+    assert asked(store, *runs) == expected
