@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from bertcli.contracts.objective import Corruption
+
 if TYPE_CHECKING:
     from bertcli.contracts.batch import Columns
     from bertcli.contracts.vocabulary import Vocabulary
@@ -24,6 +26,14 @@ class Evidence:
     vocabulary: Vocabulary
     progress: float = 0.0
     """Share of the run that is done when they are seen, for what moves with it."""
+    seed: int = 0
+    epoch: int = 0
+    """What they were drawn with; nothing of it is known where checks with ``needs_originals`` are left out."""
+
+    @property
+    def corruption(self) -> Corruption:
+        """What they were drawn with, as ``corrupt`` gets it."""
+        return Corruption(self.seed, self.epoch, self.vocabulary, self.progress)
 
 
 @dataclass(frozen=True)

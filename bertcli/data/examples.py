@@ -94,11 +94,15 @@ class DynamicExamples:
 
     def corrupt(self, epoch: int, clean: Columns, progress: float = 0.0) -> Columns:
         """Finished columns for clean ones."""
-        corruption = Corruption(self._seed, epoch, self._vocabulary, progress)
+        corruption = self.corruption(epoch, progress)
         finished = dict(clean)
         for objective in self._objectives.values():
             finished |= objective.corrupt(finished, corruption)
         return finished
+
+    def corruption(self, epoch: int, progress: float = 0.0) -> Corruption:
+        """What the objectives draw from."""
+        return Corruption(self._seed, epoch, self._vocabulary, progress)
 
 
 def assemble(
