@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertcli.contracts.audit import Check, Evidence, informative
-from bertcli.contracts.objective import Corruption
+from bertcli.contracts.objective import Corruption, Objective
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.data.audit_pairs import pair_checks
-from bertcli.data.audit_sample import Sample, dynamic_sample
+from bertcli.data.audit_sample import Part, Sample, dynamic_sample
 from bertcli.data.audit_sequences import corpus_checks, sequence_checks
 from bertcli.data.examples import DynamicExamples, Objectives
 from bertcli.data.token_store import TokenStore
@@ -45,11 +45,32 @@ def audit_sample(sample: Sample, objectives: Objectives, vocabulary: Vocabulary)
     checks = sequence_checks(sample, vocabulary)
     checks += corpus_checks(sample, objectives, vocabulary)
     checks += pair_checks(sample, objectives)
-    corruption = sample.corruption or Corruption(0, 0, vocabulary)
-    evidence = Evidence(sample.clean, sample.finished, corruption, draws_known=sample.corruption is not None)
     for objective in objectives.values():
-        found = objective.audit(evidence)
-        checks += [check for check in found if sample.plan is not None or not check.needs_originals]
+        checks += _objective_checks(sample, objective, vocabulary)
     if sample.tokens_used is not None:
         checks.append(informative(TOKENS_USED, sample.tokens_used))
     return checks
+
+
+def _objective_checks(sample: Sample, objective: Objective, vocabulary: Vocabulary) -> list[Check]:
+    """An objective's checks of the whole sample.
+
+    Finished rows are of several copies, each drawn in an epoch of its own. What the rows tell is checked for all of
+    them at once, what needs their corpus copy by copy: of a check that fails in a copy, the first failure is told.
+    """
+    checks: dict[str, Check] = {}
+    if sample.told is not None:
+        found = objective.audit(Evidence(sample.told, sample.finished, Corruption(0, 0, vocabulary), draws_known=False))
+        checks = {check.name: check for check in found if not check.needs_originals}
+    settled = frozenset(checks)
+    for part in sample.parts:
+        for check in objective.audit(_evidence(sample, part)):
+            known = checks.get(check.name)
+            if check.name not in settled and (known is None or known.ok):
+                checks[check.name] = check
+    return list(checks.values())
+
+
+def _evidence(sample: Sample, part: Part) -> Evidence:
+    clean, finished = ({name: of[name][part.rows] for name in of} for of in (sample.clean, sample.finished))
+    return Evidence(clean, finished, part.corruption)

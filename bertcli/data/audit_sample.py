@@ -21,6 +21,14 @@ _EXAMPLES_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
+class Part:
+    """The examples of a sample, ``rows`` (examples,) of it, that were drawn with one corruption."""
+
+    rows: NDArray[np.int64]
+    corruption: Corruption
+
+
+@dataclass(frozen=True)
 class Sample:
     """Some examples of an epoch, or some finished rows."""
 
@@ -28,8 +36,10 @@ class Sample:
     finished: Columns
     original: NDArray[np.int64]
     """(batch, seq) the pieces before masking: as assembled, or as the labels of finished rows tell them."""
-    corruption: Corruption | None = None
-    """What they were drawn with; None of finished rows, whose copies are drawn apart."""
+    parts: tuple[Part, ...] = ()
+    """The examples by the epoch that they were drawn in; none where only finished rows tell of them."""
+    told: Columns | None = None
+    """Finished rows: their clean columns as the rows alone tell them."""
     store: TokenStore | None = None
     """The corpus, where it is kept."""
     plan: Plan | None = None
@@ -54,7 +64,7 @@ def dynamic_sample(
         clean,
         examples.corrupt(epoch, clean, progress),
         clean["input_ids"],
-        examples.corruption(epoch, progress),
+        parts=(Part(np.arange(len(numbers)), examples.corruption(epoch, progress)),),
         store=store,
         plan=part_of(plan, numbers),
         tokens_used=tokens_covered(store, plan),
@@ -69,7 +79,7 @@ def static_sample(rows: StaticExamples, numbers: NDArray[np.int64], vocabulary: 
         original = np.where(finished["labels"] != IGNORED, finished["labels"], original)
     special = np.isin(original, vocabulary.special_ids) | (finished["attention_mask"] == 0)
     clean = finished | {"input_ids": original, "special_tokens_mask": special.astype(np.int64)}
-    return Sample(clean, finished, original, rows=rows.count(0))
+    return Sample(clean, finished, original, told=clean, rows=rows.count(0))
 
 
 def redrawn_sample(
@@ -91,6 +101,7 @@ def redrawn_sample(
     redrawn: Columns = {name: values.copy() for name, values in alone.finished.items() if name != "example_ids"}
     cleans: list[Columns] = []
     plans: list[Plan] = []
+    parts: list[Part] = []
     made, used = 0, 0.0
     for copy in range(copies):
         plan = source.plan(copy)
@@ -108,13 +119,15 @@ def redrawn_sample(
                     values[places, : drawn[name].shape[1]] = drawn[name]
             cleans.append(_widened(clean, width, vocabulary))
             plans.append(part_of(plan, numbers[places] - made))
+        if len(here):
+            parts.append(Part(here, source.corruption(copy)))
         made += len(plan)
         progress.update(copy + 1)
     alone = replace(alone, tokens_used=used, rows_made=made)
     if made != alone.rows:
         return alone
     clean = {name: np.concatenate([part[name] for part in cleans]) for name in cleans[0]}
-    return replace(alone, clean=clean, store=store, plan=_joined(plans), redrawn=redrawn)
+    return replace(alone, clean=clean, store=store, plan=_joined(plans), parts=tuple(parts), redrawn=redrawn)
 
 
 def part_of(plan: Plan, numbers: NDArray[np.int64]) -> Plan:

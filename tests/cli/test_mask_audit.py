@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from bertcli.contracts.audit import exact
 from bertcli.core import fingerprints
 from bertcli.core.randomness import hash64
 from bertcli.data import examples
@@ -49,10 +50,20 @@ def rewrite(data: Path, split: str, change) -> None:
     arrays = [pa.array(columns[field.name], field.type) for field in table.schema]
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(pa.table(arrays, schema=table.schema))
-    for described in data.rglob("*.json"):
+    for described in data.parent.rglob("*.json"):
         text = described.read_text("utf-8")
         if before in text:
-            described.write_text(text.replace(before, fingerprints.of_file(file)), "utf-8")
+            described.write_text(json.dumps(described_again(json.loads(text), before, file)), "utf-8")
+
+
+def described_again(value, before: str, file: Path):
+    """JSON in which a digest stands for a file, and maybe beside it how many bytes that has."""
+    if isinstance(value, list):
+        return [described_again(item, before, file) for item in value]
+    if not isinstance(value, dict):
+        return fingerprints.of_file(file) if value == before else value
+    again = {name: described_again(item, before, file) for name, item in value.items()}
+    return again | {"bytes": file.stat().st_size} if before in value.values() and "bytes" in value else again
 
 
 def rewrite_rows(data: Path, change) -> None:
@@ -300,13 +311,19 @@ def foreign_plan(store, *arguments, relations, **options):
 
 
 # One line for each objective that says that segments are of one document.
-OF_ONE_DOCUMENT = [("nsp", "next")]
+OF_ONE_DOCUMENT = [
+    ("nsp", "next"),
+    ("sop", "next"),
+    ("sop", "swapped"),
+    ("sentence_distance", "next"),
+    ("sentence_distance", "distant"),
+]
 
 
 @pytest.mark.parametrize(("objective", "relation"), OF_ONE_DOCUMENT)
 def test_segments_from_elsewhere_are_found(workplace, bertcli, monkeypatch, objective, relation):
     monkeypatch.setattr(examples, "make_plan", foreign_plan)
-    message = failed(audit(bertcli, f"--{objective}", *CUT))
+    message = failed(audit(bertcli, f"--{objective.replace('_', '-')}", *CUT))
     assert f"{objective}: {relation} pairs with a segment from elsewhere" in message
     assert f"{objective}: {relation} pairs whose pieces are not found there" in message
 
@@ -369,6 +386,27 @@ def test_a_report_over_a_directory_is_refused(workplace, bertcli):
     outcome = audit(bertcli, "--mlm", "-o", "bertcli-out")
     assert outcome.code == 2
     assert "bertcli-out: the output is a directory, not a file" in outcome.err
+
+
+def test_what_was_drawn_is_audited_copy_by_copy(static, bertcli, monkeypatch):
+    seen = []
+
+    def look(self, evidence):
+        seen.append((evidence.seed, evidence.epoch, len(evidence.finished["labels"])))
+        drawn = self.corrupt(evidence.clean, evidence.corruption)["labels"] if "relation" in evidence.clean else 0
+        wrong = float((drawn != evidence.finished["labels"]).sum())
+        return [
+            exact("mlm: labels that are not drawn", wrong, 0, needs_originals=True),
+            exact("mlm: rows", float(len(seen) == 1), 1),
+            exact("mlm: epoch", float(evidence.epoch), 0, needs_originals=True),
+        ]
+
+    monkeypatch.setattr(MaskedLanguageModel, "audit", look)
+    outcome = audit(bertcli, "--data", static)
+    assert failed(outcome) == "error: 1 check failed: mlm: epoch"
+    (_, _, rows), (*first, rows_of_first), (*second, rows_of_second) = seen
+    assert (first, second) == ([0, 0], [0, 1])
+    assert rows == rows_of_first + rows_of_second
 
 
 def test_how_often_a_mask_is_seen_is_40_epochs_over_the_copies(rows_alone, bertcli):
