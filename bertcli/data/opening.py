@@ -19,7 +19,7 @@ from bertcli.data.examples import DynamicExamples, StaticExamples
 from bertcli.data.sequences import SHORT_SEQUENCE_PROBABILITY
 from bertcli.data.token_store import WORD_STARTS, DataDirectory, SequenceKind, TokenStore, open_split
 from bertcli.errors import ConfigError
-from bertcli.text.tokenizer import load_tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 from bertcli.text.word_boundaries import WordBoundaries
 
 DEFAULT_SEQ_LENGTH = 128

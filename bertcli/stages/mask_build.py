@@ -24,7 +24,8 @@ from bertcli.data.token_store import SequenceKind, TokenStore
 from bertcli.errors import ConfigError, InputFileError
 from bertcli.text import corpus
 from bertcli.text.chinese_words import check_words
-from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 
 _LONG_WORD = 3
 """Ideographs in the average word beyond which it is no word: words of Chinese have 1.5 to 1.8, clauses 4 and more."""

@@ -11,7 +11,7 @@ from bertcli.contracts.batch import IGNORED, Columns
 from bertcli.data.examples import DynamicExamples
 from bertcli.data.opening import OpenData
 from bertcli.stages.mask_view import open_view
-from bertcli.text.tokenizer import load_tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from bertcli.text.chinese_words import JiebaWords, check_words, split_spaced_sen
 from bertcli.text.normalization import Normalization
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.sentences import split_sentences
-from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, wordpiece_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_making import bpe_tokenizer, wordpiece_tokenizer
 
 PIECES = [
     *SPECIALS,

@@ -20,7 +20,9 @@ from bertcli.text.bpe import learn_bpe
 from bertcli.text.learning import LearningRules
 from bertcli.text.normalization import Normalization, WordRules
 from bertcli.text.pieces import SPECIALS
-from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, load_tokenizer, wordpiece_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
+from bertcli.text.tokenizer_making import bpe_tokenizer, wordpiece_tokenizer
 from bertcli.text.wordpiece import learn_wordpiece
 from bertcli.text.words import count_words
 
@@ -334,7 +336,7 @@ def test_files_that_contradict_each_other_about_casing_are_refused(tmp_path: Pat
 
 def test_piece_lengths_count_characters_without_marks(tmp_path):
     from bertcli.text.bpe import learn_bpe
-    from bertcli.text.tokenizer import bpe_tokenizer, wordpiece_tokenizer
+    from bertcli.text.tokenizer_making import bpe_tokenizer, wordpiece_tokenizer
 
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##bc", "##", "word"]
     assert wordpiece_tokenizer(pieces, lowercase=True).piece_lengths[5:].tolist() == [1, 2, 0, 4]
