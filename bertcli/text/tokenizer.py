@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tokenizers
@@ -25,11 +25,14 @@ from bertcli.text.casing import casing_of, check_casing
 from bertcli.text.ideographs import are_side_by_side, is_all_ideographs
 from bertcli.text.long_texts import LONGEST_TEXT, cut_long
 from bertcli.text.normalization import WordRules, normalization_of
-from bertcli.text.pieces import CONTINUATION, LONGEST_SEQUENCE, LONGEST_WORD, WORD_END
+from bertcli.text.pieces import CONTINUATION, LONGEST_SEQUENCE, LONGEST_WORD, SPACE_MARK, WORD_END
 from bertcli.text.word_cache import EncodedTexts, WordCache
 
 _TEXTS_PER_CALL = 4096
 _CHARACTERS_PER_CALL = 4_000_000
+
+
+WordMarks = Literal["continuation", "end", "bytes", "space", "words", "none"]
 
 
 class Tokenizer:
@@ -52,6 +55,7 @@ class Tokenizer:
         self.normalization = normalization_of(self._parts["normalizer"])
         self.vocabulary = self._facts()
         self._words = WordCache(self.word_rules, self._cut_word) if self._is_by_word() else None
+        self._words_with: dict[tuple[bool, bool], WordCache] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy for another process; what was encoded here is not taken along."""
@@ -110,6 +114,25 @@ class Tokenizer:
         """Whether a piece that ends a word carries ``</w>``, as in classical BPE."""
         return bool(self._parts["model"].get("end_of_word_suffix") == WORD_END)
 
+    @cached_property
+    def word_marks(self) -> WordMarks:
+        """By what a piece tells where words begin; ``none`` where it does not."""
+        before = json.dumps([self._parts["normalizer"], self._parts["pre_tokenizer"]], ensure_ascii=False)
+        if self.is_wordpiece:
+            return "continuation"
+        if self.marks_word_ends:
+            return "end"
+        if '"ByteLevel"' in before:
+            return "bytes"
+        if '"Metaspace"' in before or f'"{SPACE_MARK}"' in before:
+            return "space"
+        return "words" if self.algorithm == "wordlevel" else "none"
+
+    @property
+    def reads_spaces(self) -> bool:
+        """Whether a word is cut otherwise where a space stands before it."""
+        return self.word_marks in ("bytes", "space")
+
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Piece ids of each text, without special pieces and uncut."""
         return self.encode_all(texts).split()
@@ -120,17 +143,18 @@ class Tokenizer:
             return EncodedTexts.of([np.array(ids, dtype=np.int32) for ids in self._encode_plainly(texts)])
         return self._encode_by_word(texts, self._words)
 
-    def encode_with_word_starts(self, texts: Sequence[str]) -> EncodedTexts:
-        """The same with ``word_starts``, where a word is what BERT cuts out, or ideographs that stand side by side.
+    def encode_with(self, texts: Sequence[str], *, word_starts: bool = False, capitals: bool = False) -> EncodedTexts:
+        """The same with ``word_starts``, ``cased`` or both. Only where text is cut as by BERT.
 
-        Only where text is cut as by BERT.
+        A word is what BERT cuts out, in ``word_starts`` also ideographs that stand side by side.
         """
         assert self.cuts_as_bert
-        return self._encode_by_word(texts, self._words_with_starts)
-
-    @cached_property
-    def _words_with_starts(self) -> WordCache:
-        return WordCache(self.word_rules, self._cut_word, word_starts=True)
+        asked = (word_starts, capitals)
+        if asked not in self._words_with:
+            self._words_with[asked] = WordCache(
+                self.word_rules, self._cut_word, word_starts=word_starts, capitals=capitals
+            )
+        return self._encode_by_word(texts, self._words_with[asked])
 
     def _encode_by_word(self, texts: Sequence[str], words: WordCache) -> EncodedTexts:
         calls = [
@@ -141,6 +165,7 @@ class Tokenizer:
 
     def forget(self) -> None:
         """Free what is remembered of the texts so far, some hundred bytes for each word; new ones are slower then."""
+        self._words_with.clear()
         if self._words is not None:
             self._words.clear()
 
@@ -148,6 +173,12 @@ class Tokenizer:
         """Piece ids of one text, and where in it each piece begins and ends, in characters."""
         encoding = self._backend.encode(text, add_special_tokens=False)
         return encoding.ids, encoding.offsets
+
+    def offsets(self, texts: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
+        """Where each piece of each text begins and ends in it, in characters."""
+        for at in range(0, len(texts), _TEXTS_PER_CALL):
+            some = self._backend.encode_batch(texts[at : at + _TEXTS_PER_CALL], add_special_tokens=False)
+            yield from (encoding.offsets for encoding in some)
 
     def _encode_long(self, text: str, words: WordCache) -> EncodedTexts:
         parts = cut_long(
@@ -211,13 +242,6 @@ class Tokenizer:
         """Ideographs of each piece that has nothing else, (vocab,); 0 for all others."""
         texts = (piece.removesuffix(WORD_END).removeprefix(CONTINUATION) for piece in self._pieces)
         return np.array([len(text) if is_all_ideographs(text) else 0 for text in texts], dtype=np.int64)
-
-    def word_starts(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """(seq,) whether each piece of a text begins a word."""
-        if self.is_wordpiece or not self.marks_word_ends:
-            return ~self.continuation[ids]
-        ends = np.array([piece.endswith(WORD_END) for piece in self._pieces])[ids]
-        return np.concatenate([[True], ends[:-1]])[: len(ids)]
 
     def check_casing(self) -> None:
         """Raise ``VocabularyError`` where the pieces contradict the lower-casing."""
