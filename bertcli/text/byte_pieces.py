@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+SPACE_OF_BYTES = "Ġ"
+"""What stands for a space in byte-level pieces."""
+
 _LETTER, _DIGIT, _MARK, _WHITE, _NOTHING = range(5)
 _MOST_BYTES = 4
 """Bytes of a character at most, and so the pieces that one may be spread over."""

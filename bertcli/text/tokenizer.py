@@ -21,6 +21,7 @@ from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core import atomic, fingerprints
 from bertcli.errors import VocabularyError
 from bertcli.text import vocabulary_files
+from bertcli.text.byte_pieces import SPACE_OF_BYTES, bytes_of_piece
 from bertcli.text.casing import casing_of, check_casing
 from bertcli.text.ideographs import are_side_by_side, is_all_ideographs
 from bertcli.text.long_texts import LONGEST_TEXT, cut_long
@@ -231,22 +232,41 @@ class Tokenizer:
 
     @cached_property
     def piece_lengths(self) -> NDArray[np.int64]:
-        """Characters of each piece, (vocab,), without the mark of a continuation or of a word's end."""
-        texts = (piece.removesuffix(WORD_END) for piece in self.pieces(range(self.vocabulary.size)))
-        if self.is_wordpiece:
-            texts = (text.removeprefix(CONTINUATION) for text in texts)
-        return np.fromiter(map(len, texts), dtype=np.int64, count=self.vocabulary.size)
+        """Characters of each piece, (vocab,), without what marks the beginning, the end or the rest of a word.
+
+        A character that is spread over several pieces counts in the first of them.
+        """
+        if self.word_marks == "bytes":
+            beginnings = (sum(byte & 0xC0 != 0x80 for byte in bytes_of_piece(piece)) for piece in self._pieces)
+            spaces = np.array([piece.startswith(SPACE_OF_BYTES) for piece in self._pieces])
+            return np.fromiter(beginnings, np.int64, self.vocabulary.size) - spaces
+        return np.fromiter(map(len, self._unmarked), dtype=np.int64, count=self.vocabulary.size)
 
     @cached_property
     def ideographs(self) -> NDArray[np.int64]:
         """Ideographs of each piece that has nothing else, (vocab,); 0 for all others."""
-        texts = (piece.removesuffix(WORD_END).removeprefix(CONTINUATION) for piece in self._pieces)
-        return np.array([len(text) if is_all_ideographs(text) else 0 for text in texts], dtype=np.int64)
+        return np.array([len(text) if is_all_ideographs(text) else 0 for text in self._unmarked], dtype=np.int64)
+
+    @cached_property
+    def _unmarked(self) -> list[str]:
+        """The text of each piece without marks; of bytes what is whole characters."""
+        match self.word_marks:
+            case "continuation":
+                return [piece.removeprefix(CONTINUATION) for piece in self._pieces]
+            case "end":
+                return [piece.removesuffix(WORD_END) for piece in self._pieces]
+            case "bytes":
+                return [bytes_of_piece(piece).decode("utf-8", "ignore").removeprefix(" ") for piece in self._pieces]
+            case "space":
+                return [piece.removeprefix(SPACE_MARK) for piece in self._pieces]
+        return self._pieces
 
     def check_casing(self) -> None:
         """Raise ``VocabularyError`` where the pieces contradict the lower-casing."""
         directory = self._path.parent if self._path and self._path.is_file() else self._path
         config = directory / vocabulary_files.CONFIG if directory else Path(vocabulary_files.CONFIG)
+        if self.word_marks == "bytes":  # whose alphabet has capitals that mean other bytes, and lacks no letter
+            return
         check_casing(self._pieces, lowercase=self.vocabulary.lowercase, path=self._path, config=config)
 
     def save(self, directory: Path) -> None:

@@ -67,9 +67,8 @@ def _from_tokenizer_json(directory: Path) -> Tokenizer:
         backend = tokenizers.Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
         raise VocabularyError(f"not a tokenizer: {error}", path=path, hint=vocabulary_files.HINT) from error
-    tokenizer = Tokenizer(
-        backend, specials=vocabulary_files.special_names(directory, config), path=directory, config=config
-    )
+    specials = vocabulary_files.special_names(directory, config, backend.get_vocab(with_added_tokens=True))
+    tokenizer = Tokenizer(backend, specials=specials, path=directory, config=config)
     plain = directory / vocabulary_files.VOCAB
     if tokenizer.is_wordpiece and plain.is_file():
         listed = vocabulary_files.read_vocab_txt(plain)

@@ -167,18 +167,14 @@ def test_pieces_make_words_again():
     ids = tokenizer.encode(["Unaffable people, walking!"])[0]
     assert tokenizer.text_of(ids) == "unaffable people , walking !"
     assert tokenizer.pieces(ids) == [tokenizer.piece(number) for number in ids]
-    assert [tokenizer.piece(number)[:2] != "##" for number in ids] == tokenizer.word_starts(ids).tolist()
     assert tokenizer.continuation.shape == (tokenizer.vocabulary.size,)
     assert tokenizer.continuation[tokenizer.pieces(range(tokenizer.vocabulary.size)).index("##a")]
 
 
-def test_byte_pairs_make_words_again_and_tell_where_words_begin():
+def test_byte_pairs_make_words_again():
     tokenizer = build_bpe()
     ids = tokenizer.encode(["Unaffable people, walking!"])[0]
     assert tokenizer.text_of(ids) == "unaffable people , walking !"
-    assert int(tokenizer.word_starts(ids).sum()) == 5
-    assert tokenizer.word_starts(ids)[0]
-    assert tokenizer.word_starts(ids[:0]).tolist() == []
 
 
 def test_the_facts_of_a_vocabulary():
