@@ -96,7 +96,8 @@ class PhraseFinder:
         """Mark the phrases of sentences in ``marks`` (pieces,), as ``mark_spans`` does, where nothing is marked yet.
 
         From left to right, at each word the longest phrase that begins there and ends where a word ends, within its
-        sentence.
+        sentence. In vocabularies of SentencePiece a mark belongs to the word before it, so that a phrase before a
+        comma is none there.
         """
         if not len(ids):
             return
