@@ -238,8 +238,9 @@ class Tokenizer:
         """
         if self.word_marks == "bytes":
             beginnings = (sum(byte & 0xC0 != 0x80 for byte in bytes_of_piece(piece)) for piece in self._pieces)
-            spaces = np.array([piece.startswith(SPACE_OF_BYTES) for piece in self._pieces])
-            return np.fromiter(beginnings, np.int64, self.vocabulary.size) - spaces
+            spaces = (piece.startswith(SPACE_OF_BYTES) for piece in self._pieces)
+            lengths = (count - is_spaced for count, is_spaced in zip(beginnings, spaces, strict=True))
+            return np.fromiter(lengths, np.int64, self.vocabulary.size)
         return np.fromiter(map(len, self._unmarked), dtype=np.int64, count=self.vocabulary.size)
 
     @cached_property
