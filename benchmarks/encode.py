@@ -30,7 +30,8 @@ from pathlib import Path
 
 from bertcli.core.workers import available_cores, map_in_order
 from bertcli.text import corpus
-from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 from bertcli.text.word_cache import EncodedTexts
 
 LINES_PER_CALL = 10_000

@@ -36,7 +36,7 @@ class Reading(Settings):
 
     def reading(self) -> dict[str, Any]:
         """How the files are read, for ``read_documents``."""
-        return self.model_dump(include={"documents", "text_column", "group_column", "errors", "limit"})
+        return self.model_dump(include={"documents", "text_column", "group_column", "spans_column", "errors", "limit"})
 
     def selecting(self) -> dict[str, Any]:
         """Which documents are kept, for ``Selection``."""

@@ -22,8 +22,15 @@ class MaskBuild(Corpus, Sequences, Workers):
     """Vocabulary: a directory, or a Hub id."""
     sentences: Annotated[Literal["split", "line"], Flag("--sentences")] = "split"
     """What a sentence is: split finds where sentences end, in English and Chinese; line takes every line for one."""
-    words: Annotated[Literal["none", "spaces", "jieba"], Flag("--words")] = "none"
-    """Keep where words of Chinese begin: spaces takes a corpus with spaces between words, jieba finds the words."""
+    words: Annotated[str, Flag("--words")] = "none"
+    """Keep where words of Chinese begin: spaces takes a corpus with spaces between words, jieba finds the words, and
+    so does a file with one word a line; none keeps nothing."""
+    capitals: Annotated[bool, Flag("--capitals")] = False
+    """Keep which words were capitalised before they were lower-cased, for the objective that predicts it."""
+    spans_column: Annotated[str | None, Flag("--spans-column")] = None
+    """Tables: column with the spans of named entities in the text, [[start, end], …] in characters, end exclusive."""
+    phrases: Annotated[Path | None, Flag("--phrases")] = None
+    """A file of phrases or names, one a line, whose occurrences are kept as spans."""
     held_out: Annotated[ShareBelowOne, Flag("--held-out")] = 0.01
     """Share of the documents kept out of training, chosen by the hash of their text."""
     static: Annotated[bool, Flag("--static")] = False

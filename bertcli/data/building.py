@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,11 +20,10 @@ from bertcli.core.blocks import in_blocks
 from bertcli.core.messages import Progress
 from bertcli.core.workers import map_in_order
 from bertcli.data.arrow_files import ArrowSplitWriter
-from bertcli.data.chunk_encoding import ChunkEncoder, kept_columns
+from bertcli.data.chunk_encoding import IDS_ALONE, ChunkEncoder, Keeping
 from bertcli.data.examples import DynamicExamples
 from bertcli.data.held_out import split_documents
 from bertcli.data.token_store import TokenStoreWriter
-from bertcli.text.chinese_words import Words
 from bertcli.text.corpus import Document
 from bertcli.text.sentences import Sentences
 from bertcli.text.tokenizer import Tokenizer
@@ -50,36 +50,39 @@ def write_token_stores(
     tokenizer: Tokenizer,
     *,
     sentences: Sentences = "split",
-    words: Words = "none",
+    keeping: Keeping = IDS_ALONE,
     held_out: float,
     workers: int = 1,
     progress: Progress,
 ) -> StoreCounts:
     """Write ``train`` and ``heldout`` under ``directory``. A document's group, where it has one, is held out whole.
 
-    With ``words`` the stores also tell where words begin; ``check_words`` says whether they can.
+    ``keeping`` says what the stores also tell of every piece.
     """
     keyed = ((document.group if document.group is not None else document.text, document) for document in documents)
-    texts = ((is_held_out, document.text) for is_held_out, document in split_documents(keyed, held_out))
+    texts = ((is_held_out, document.text, document.spans) for is_held_out, document in split_documents(keyed, held_out))
     chunks = in_blocks(texts, _CHARACTERS_PER_CALL, lambda item: len(item[1]))
-    encoded = map_in_order(partial(ChunkEncoder, tokenizer, sentences, words), chunks, workers=workers)
+    encoded = map_in_order(partial(ChunkEncoder, tokenizer, sentences, keeping), chunks, workers=workers)
     unknown = tokens = characters = ideographs = chinese_words = 0
+    more: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
     with ExitStack() as stack:
         size = tokenizer.vocabulary.size
         writers = [
-            stack.enter_context(TokenStoreWriter(directory / split, size, columns=kept_columns(words)))
-            for split in SPLITS
+            stack.enter_context(TokenStoreWriter(directory / split, size, columns=keeping.columns)) for split in SPLITS
         ]
         for chunk in encoded:
             for is_held_out, writer in enumerate(writers):
                 writer.add(chunk.documents.where(chunk.held_out == is_held_out))
+            for name, numbers in chunk.counts.items():
+                for split, number in zip(SPLITS, numbers, strict=True):
+                    more[split][name] += number
             unknown += chunk.unknown
             tokens += len(chunk.documents.ids)
             characters += chunk.characters
             ideographs += chunk.ideographs
             chinese_words += chunk.chinese_words
             progress.update(characters, f"{tokens:,} tokens")
-    counts = {split: writer.counts() for split, writer in zip(SPLITS, writers, strict=True)}
+    counts = {split: writer.counts() | more[split] for split, writer in zip(SPLITS, writers, strict=True)}
     return StoreCounts(counts, unknown / max(1, tokens), characters, ideographs / max(1, chinese_words))
 
 

@@ -23,7 +23,8 @@ from bertcli.data.relations import pairing_fault, short_documents
 from bertcli.data.sequences import PAIR_KINDS, SHORT_SEQUENCE_PROBABILITY
 from bertcli.data.token_store import WORD_STARTS, DataDirectory, SequenceKind, TokenStore, open_split
 from bertcli.errors import ConfigError
-from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 from bertcli.text.word_boundaries import WordBoundaries
 
 DEFAULT_SEQ_LENGTH = 128

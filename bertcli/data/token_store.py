@@ -20,17 +20,16 @@ from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.manifest import read_manifest
 from bertcli.data.arrow_files import ArrowSplitWriter, read_record_batches
 from bertcli.errors import DataError
-from bertcli.text.chinese_words import Words
 from bertcli.text.word_cache import EncodedTexts
 
 SequenceKind = Literal["segment-pairs", "sentence-pairs", "full-sentences", "document-sentences"]
 """How documents are cut into sequences; see ``data/sequences.py``."""
 
 MADE_BY = "bertcli mask build CORPUS"
-WORD_STARTS = "word_starts"
-COLUMN_TYPES = {WORD_STARTS: pa.bool_(), "cased": pa.bool_()}
-"""Optional columns, a value for each piece: whether it begins a word of the language; whether its word was
-capitalised."""
+WORD_STARTS, CASED, SPANS = "word_starts", "cased", "spans"
+COLUMN_TYPES = {WORD_STARTS: pa.bool_(), CASED: pa.bool_(), SPANS: pa.uint8()}
+"""Optional columns, a value for each piece: whether it begins a word of the language; whether the first letter of its
+word was a capital in the text; 1 for the first piece of an entity or a phrase, 2 inside one, 0 outside."""
 _TOKENS_PER_RECORD_BATCH = 1_000_000
 
 
@@ -49,8 +48,8 @@ class DataDirectory:
     """Static data: pieces in a row."""
     sequences: SequenceKind | None
     """Static data: how documents were cut."""
-    words: Words
-    """A token store: how it knows where words of Chinese begin."""
+    words: str
+    """A token store: how it knows where words of Chinese begin; none, spaces, jieba or the path of a list."""
 
     @classmethod
     def open(cls, path: Path) -> DataDirectory:
@@ -77,6 +76,11 @@ class DataDirectory:
         )
 
     @property
+    def ideographs(self) -> int:
+        """Pieces of the training documents that are ideographs; 0 for data of versions that did not count them."""
+        return self.counts["train"].get("ideographs", 0)
+
+    @property
     def vocabulary_directory(self) -> Path:
         """The copy of the vocabulary that travels with the data."""
         return self.path / "vocab"
@@ -98,8 +102,7 @@ class EncodedDocuments:
     @classmethod
     def of(cls, encoded: EncodedTexts, sentences: NDArray[np.int64]) -> EncodedDocuments:
         """From sentences one after the other, and how many of them each document has."""
-        columns = {} if encoded.word_starts is None else {WORD_STARTS: encoded.word_starts}
-        return cls(encoded.ids, np.diff(encoded.ends, prepend=0), sentences, columns)
+        return cls(encoded.ids, np.diff(encoded.ends, prepend=0), sentences, dict(encoded.columns))
 
     def where(self, chosen: NDArray[np.bool_]) -> EncodedDocuments:
         """Only the documents of a mask (documents,)."""

@@ -24,7 +24,8 @@ from bertcli.data.texts import read_texts
 from bertcli.errors import ConfigError, InputFileError, ModelError, VocabularyError
 from bertcli.models.checkpoint import model_directory, open_model, pooler_is_trained
 from bertcli.models.hidden_states import check_layers, choose_layers, dimensions, pool
-from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 from bertcli.training.devices import choose_device, choose_precision, set_threads
 
 WINDOW = 64

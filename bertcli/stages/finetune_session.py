@@ -20,7 +20,8 @@ from bertcli.errors import ConfigError, ModelError, VocabularyError
 from bertcli.models.checkpoint import fingerprint_of_weights, model_directory, open_model, pooler_is_trained
 from bertcli.models.finetuning import FinetuningModel, restart_pooler
 from bertcli.tasks import FoundTask, find_task
-from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 from bertcli.training.accelerators import open_accelerator, precision_of
 
 SMALL_WIDTH = 512

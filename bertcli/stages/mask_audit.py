@@ -15,7 +15,7 @@ from bertcli.data.leakage import leakage_checks
 from bertcli.data.near_duplicates import NearDuplicate, near_duplicates
 from bertcli.errors import ConfigError, DataError, OutputError
 from bertcli.stages.mask_view import View, open_view
-from bertcli.text.tokenizer import load_tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 from bertcli.text.word_boundaries import WordBoundaries
 
 EPOCHS_OF_THE_PAPER = 40

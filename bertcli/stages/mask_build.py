@@ -18,6 +18,7 @@ from bertcli.core.ramps import Ramp
 from bertcli.core.settings import Flag
 from bertcli.data.arrow_files import write_split_names
 from bertcli.data.building import SPLITS, StoreCounts, write_static_rows, write_token_stores
+from bertcli.data.chunk_encoding import Keeping
 from bertcli.data.coverage import tokens_covered
 from bertcli.data.examples import DynamicExamples
 from bertcli.data.held_out import SMALLEST_CORPUS
@@ -26,8 +27,10 @@ from bertcli.data.relations import pairing_fault
 from bertcli.data.token_store import WORD_STARTS, SequenceKind, TokenStore
 from bertcli.errors import ConfigError, InputFileError
 from bertcli.text import corpus
-from bertcli.text.chinese_words import check_words
-from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+from bertcli.text.chinese_words import WAYS, check_words
+from bertcli.text.phrases import PhraseFinder
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 
 _LONG_WORD = 3
 """Ideographs in the average word beyond which it is no word: words of Chinese have 1.5 to 1.8, clauses 4 and more."""
@@ -35,7 +38,7 @@ _LONG_WORD = 3
 
 @dataclass(frozen=True)
 class MaskReport:
-    """What ``mask build`` wrote."""
+    """What ``mask build`` wrote; ``cased`` and ``tokens_in_spans`` are shares of the tokens."""
 
     directory: str
     static: bool
@@ -46,6 +49,9 @@ class MaskReport:
     tokens: int
     words: int | None
     ideographs_per_word: float | None
+    cased: float | None
+    spans: int | None
+    tokens_in_spans: float | None
     rows: int | None
     tokens_used: float | None
     unknown_rate: float
@@ -56,7 +62,7 @@ class MaskReport:
 def build_masks(config: MaskBuild) -> MaskReport:
     """Text to a data directory. Raises a ``UserError`` before any work where the input cannot be used."""
     started_at = time.monotonic()
-    check_output_dir(config.output, overwrite=config.overwrite, inputs=(*config.corpus, config.vocab))
+    check_output_dir(config.output, overwrite=config.overwrite, inputs=_inputs(config))
     objectives = make_objectives(config.objectives.chosen())
     if objectives and not config.static:
         raise ConfigError(
@@ -76,6 +82,17 @@ def build_masks(config: MaskBuild) -> MaskReport:
     tokenizer = load_tokenizer(config.vocab)
     tokenizer.check_casing()
     check_words(config.words, tokenizer)
+    if config.capitals and not tokenizer.vocabulary.lowercase:
+        raise ConfigError(
+            "--capitals is for vocabularies that lower-case: this one keeps capitals, and its pieces show them",
+            hint="leave out --capitals, or take an uncased vocabulary",
+        )
+    keeping = Keeping(
+        words=config.words,
+        capitals=config.capitals,
+        spans=config.spans_column is not None,
+        phrases=PhraseFinder.of(config.phrases, tokenizer) if config.phrases is not None else None,
+    )
     files = corpus.find_files(config.corpus)
     with new_directory(config.output, overwrite=config.overwrite) as directory:
         stores = directory / "stores" if config.static else directory
@@ -87,12 +104,14 @@ def build_masks(config: MaskBuild) -> MaskReport:
                 documents,
                 tokenizer,
                 sentences=config.sentences,
-                words=config.words,
+                keeping=keeping,
                 held_out=config.held_out,
                 workers=config.worker_processes,
                 progress=bar,
             )
         _tell_counts(counts, config.held_out)
+        if keeping.marks_spans and not sum(split["spans"] for split in counts.splits.values()):
+            notice("no entity or phrase was found in the corpus: the column of spans is empty")
         rows = used = None
         if config.static:
             rows, used = _write_static(directory, stores, config, objectives, kind, tokenizer, counts.splits)
@@ -129,6 +148,9 @@ def build_masks(config: MaskBuild) -> MaskReport:
         tokens=train["tokens"],
         words=train.get("words"),
         ideographs_per_word=counts.ideographs_per_word or None,
+        cased=train["cased"] / train["tokens"] if "cased" in train else None,
+        spans=train.get("spans"),
+        tokens_in_spans=train["tokens_in_spans"] / train["tokens"] if "spans" in train else None,
         rows=rows,
         tokens_used=used,
         unknown_rate=counts.unknown_rate,
@@ -163,6 +185,11 @@ def _check_static_rates(objectives: dict[str, Objective]) -> None:
                     f"{value.end:g}",
                     hint="leave out --static, or give one number",
                 )
+
+
+def _inputs(config: MaskBuild) -> tuple[str | Path, ...]:
+    more = [config.phrases] if config.phrases is not None else []
+    return (*config.corpus, config.vocab, *more, *([] if config.words in WAYS else [config.words]))
 
 
 def _fingerprint(directory: Path, facts: dict[str, Any]) -> str:

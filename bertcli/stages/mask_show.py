@@ -14,7 +14,8 @@ from bertcli.contracts.batch import IGNORED
 from bertcli.contracts.objective import Objective
 from bertcli.data.audit_sample import Sample
 from bertcli.stages.mask_view import open_view
-from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from bertcli.models.growth import grow_vocabulary
 from bertcli.models.packing_canary import check_packing
 from bertcli.models.pretraining import PretrainingModel, check_objectives, heads_of, reads_pooled, set_dropout
 from bertcli.text.grown_vocabulary import GrownVocabulary, grown_from
-from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 from bertcli.training.accelerators import open_accelerator, precision_of
 
 BATCH_SIZE_GPU, BATCH_SIZE_CPU = 512, 32

@@ -17,7 +17,8 @@ from bertcli.text.corpus_words import count_corpus
 from bertcli.text.learning import LearningRules
 from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import CONTINUATION, LONGEST_WORD, SPECIALS
-from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, wordpiece_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_making import bpe_tokenizer, wordpiece_tokenizer
 from bertcli.text.vocabulary_fit import VocabularyFit, measure_fit
 from bertcli.text.wordpiece import learn_wordpiece
 from bertcli.text.words import WordCounts, WordSplitter

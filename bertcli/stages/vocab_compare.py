@@ -23,7 +23,8 @@ from bertcli.text.finding import file_format
 from bertcli.text.fit_estimates import Estimate, estimate_figures
 from bertcli.text.normalization import WordRules
 from bertcli.text.records import TABLE_SUFFIXES
-from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 from bertcli.text.vocabulary_fit import piece_costs, segment, word_times
 from bertcli.text.word_groups import Band, ScriptFit, fit_by_frequency, fit_by_script
 from bertcli.text.words import WordCounts

@@ -13,7 +13,8 @@ from bertcli.config.vocab_encode import VocabEncode
 from bertcli.core.blocks import in_blocks
 from bertcli.core.workers import map_in_order
 from bertcli.text.lines import read_stream
-from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 
 Form = Literal["pieces", "ids", "json"]
 

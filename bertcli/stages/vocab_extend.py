@@ -15,7 +15,8 @@ from bertcli.errors import VocabularyError
 from bertcli.text import corpus
 from bertcli.text.corpus_words import count_corpus
 from bertcli.text.extension import NewWord, choose_words, extend
-from bertcli.text.tokenizer import Tokenizer, load_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 from bertcli.text.vocabulary_fit import VocabularyFit, measure_fit
 
 SHOWN_WORDS = 10

@@ -8,7 +8,7 @@ from typing import Any
 from bertcli.config.vocab_show import VocabShow
 from bertcli.core.messages import notice
 from bertcli.errors import VocabularyError
-from bertcli.text.tokenizer import load_tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 from bertcli.text.vocabulary_facts import VocabularyFacts, describe_vocabulary, sample_pieces
 
 

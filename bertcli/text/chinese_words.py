@@ -1,4 +1,4 @@
-"""Words of Chinese: written apart in the corpus, or found by jieba. BERT itself cuts every ideograph alone."""
+"""Words of Chinese: written apart in the corpus, found by jieba, or by a list; BERT cuts every ideograph alone."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import re
 import warnings
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
-from bertcli.errors import UserError, VocabularyError
+from bertcli.core.component_folder import did_you_mean
+from bertcli.errors import ConfigError, UserError, VocabularyError
 from bertcli.text.ideographs import IDEOGRAPHS, are_side_by_side
 from bertcli.text.sentences import split_sentences
 from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.word_list import ListedWords
 
-Words = Literal["none", "spaces", "jieba"]
+WAYS = ("none", "spaces", "jieba")
+"""How words are told; any other is the path of a list of words."""
 
 # Also marks that English has: they count only in lines with an ideograph, and a full stop is not among them, after
 # which a space says more than an ideograph does.
@@ -63,22 +67,37 @@ class JiebaWords:
         return "".join(parts)
 
 
-def check_words(words: Words, tokenizer: Tokenizer) -> None:
-    """Raise a ``UserError`` where words cannot be told with this vocabulary, or jieba is missing."""
+def word_finder(words: str) -> Callable[[str], str] | None:
+    """A function from a sentence to the same with spaces between its words, where words are found at all."""
+    if words in ("none", "spaces"):
+        return None
+    return JiebaWords() if words == "jieba" else ListedWords(Path(words))
+
+
+def check_words(words: str, tokenizer: Tokenizer) -> None:
+    """Raise a ``UserError`` where words cannot be told so with this vocabulary, or what finds them is missing."""
     if words == "none":
         return
+    if words not in WAYS and not Path(words).is_file():
+        near = did_you_mean(words, WAYS)
+        start = f"did you mean {near!r}? " if near else ""
+        raise ConfigError(
+            f"--words {words}: no such file", hint=f"{start}expected {', '.join(WAYS)}, or a file with one word a line"
+        )
     if not tokenizer.cuts_as_bert:
         raise VocabularyError(
             f"--words {words} needs a vocabulary that splits text as BERT does",
             hint="build one with `bertcli vocab build`",
         )
-    if words == "jieba" and not tokenizer.casing["tokenize_chinese_chars"]:
+    if words != "spaces" and not tokenizer.casing["tokenize_chinese_chars"]:
         raise VocabularyError(
-            "--words jieba needs a vocabulary that cuts every ideograph alone, and this one joins them",
+            f"--words {words} needs a vocabulary that cuts every ideograph alone, and this one joins them",
             hint='"tokenize_chinese_chars": false says so in its tokenizer_config.json',
         )
     if words == "jieba":
         import_jieba()
+    elif words != "spaces":
+        ListedWords(Path(words))
 
 
 def import_jieba() -> Any:

@@ -15,22 +15,29 @@ from bertcli.text.lines import Errors, has_blank_lines, read_lines, read_whole_l
 from bertcli.text.records import TABLE_SUFFIXES, Record, read_records
 from bertcli.text.remote_files import CorpusFile, RemoteFile
 from bertcli.text.selection import Selection
+from bertcli.text.spans import Spans
 
 __all__ = ["Document", "Selection", "find_files", "fingerprint", "read_documents"]
 
 DEFAULT_TEXT_COLUMN = "text"
 
 Documents = Literal["auto", "blank-line", "line", "file", "row"]
+_Found = tuple[int, str, str | None, Spans]
+"""Line, text, group and spans of a document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document: its text, the group that it is held out with, and where it begins (lines and rows from 1)."""
+    """One document: its text, the group that it is held out with, and where it begins (lines and rows from 1).
+
+    ``spans`` are those that its table tells of.
+    """
 
     text: str
     group: str | None
     path: str
     line: int
+    spans: Spans = ()
 
 
 def read_documents(
@@ -39,6 +46,7 @@ def read_documents(
     documents: Documents = "auto",
     text_column: str | None = None,
     group_column: str | None = None,
+    spans_column: str | None = None,
     errors: Errors = "strict",
     selection: Selection | None = None,
     limit: int | None = None,
@@ -50,12 +58,13 @@ def read_documents(
     document; ``ConfigError`` where a column is named and no file is a table.
     """
     if not any(file_format(file) in TABLE_SUFFIXES for file in files):
-        for flag, column in (("--text-column", text_column), ("--group-column", group_column)):
+        columns = {"--text-column": text_column, "--group-column": group_column, "--spans-column": spans_column}
+        for flag, column in columns.items():
             if column is not None:
                 raise ConfigError(
                     f"{flag} {column}: no file of the corpus is a table", hint="text files have no columns"
                 )
-    reader = _Reader(documents, text_column or DEFAULT_TEXT_COLUMN, group_column, errors)
+    reader = _Reader(documents, text_column or DEFAULT_TEXT_COLUMN, group_column, spans_column, errors)
     selection = selection or Selection()
     found = (document for file in files for document in reader.read(file) if selection.keeps(document.text))
     count = 0
@@ -89,10 +98,18 @@ def fingerprint(files: Sequence[CorpusFile]) -> str:
 class _Reader:
     """Reads one file after the other, and counts what it passed over."""
 
-    def __init__(self, documents: Documents, text_column: str, group_column: str | None, errors: Errors) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        text_column: str,
+        group_column: str | None,
+        spans_column: str | None,
+        errors: Errors,
+    ) -> None:
         self.documents = documents
         self.text_column = text_column
         self.group_column = group_column
+        self.spans_column = spans_column
         self.errors = errors
         self.rows_without_text = 0
 
@@ -105,14 +122,14 @@ class _Reader:
             raise InputFileError(f"--documents {kind} is for text files, and this is a table", path=path, hint=_WAYS)
         if not is_table and kind == "row":
             raise InputFileError("--documents row is for tables, and this is a text file", path=path, hint=_WAYS)
-        found: Iterator[tuple[int, str, str | None]]
+        found: Iterator[_Found]
         if is_table:
             found = self._rows(path) if kind == "row" else self._whole_table(path)
         else:
-            found = ((line, text, None) for line, text in self._texts(path, kind))
-        for line, text, group in found:
+            found = ((line, text, None, ()) for line, text in self._texts(path, kind))
+        for line, text, group, spans in found:
             if text and not text.isspace():
-                yield Document(text, group, str(path), line)
+                yield Document(text, group, str(path), line, spans)
 
     def tell_skipped(self) -> None:
         if self.rows_without_text:
@@ -136,17 +153,19 @@ class _Reader:
         else:
             yield from _separated_by_blank_lines(read_lines(path, errors=self.errors))
 
-    def _rows(self, path: CorpusFile) -> Iterator[tuple[int, str, str | None]]:
+    def _rows(self, path: CorpusFile) -> Iterator[_Found]:
         for record in self._records(path):
             if record.text is None or not record.text or record.text.isspace():
                 self.rows_without_text += 1
             else:
-                yield record.line, record.text, record.group
+                yield record.line, record.text, record.group, record.spans
 
-    def _whole_table(self, path: CorpusFile) -> Iterator[tuple[int, str, str | None]]:
+    def _whole_table(self, path: CorpusFile) -> Iterator[_Found]:
         groups: list[str | None] = []
         texts = []
-        for line, text, group in self._rows(path):
+        all_spans: list[tuple[int, int]] = []
+        characters = 0
+        for line, text, group, spans in self._rows(path):
             if groups and group != groups[0]:
                 raise InputFileError(
                     f"--documents file with rows of several groups: {groups[0]!r} and {group!r}",
@@ -156,8 +175,10 @@ class _Reader:
                 )
             groups.append(group)
             texts.append(text)
+            all_spans += [(start + characters, end + characters) for start, end in spans]
+            characters += len(text) + 1
         if texts:
-            yield 1, "\n".join(texts), groups[0]
+            yield 1, "\n".join(texts), groups[0], tuple(all_spans)
 
     def _records(self, path: CorpusFile) -> Iterator[Record]:
         return read_records(
@@ -165,6 +186,7 @@ class _Reader:
             str(file_format(path)),
             text_column=self.text_column,
             group_column=self.group_column,
+            spans_column=self.spans_column,
             errors=self.errors,
         )
 

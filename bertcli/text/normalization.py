@@ -5,7 +5,7 @@ The vocabulary's words are counted after the same normalization as its tokenizer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from tokenizers import normalizers
@@ -24,6 +24,12 @@ class WordRules:
     tokenize_chinese_chars: bool = True
     strip_accents: bool | None = None
     """None: accents go with the capitals."""
+
+    def with_capitals(self) -> WordRules:
+        """The same without lower-casing; accents go where they went."""
+        return replace(
+            self, lowercase=False, strip_accents=self.lowercase if self.strip_accents is None else self.strip_accents
+        )
 
     def normalizer(self) -> normalizers.Normalizer:
         """BERT's normalizer, as it is with ``none``. Neither it nor a normal form reaches across a space."""

@@ -12,6 +12,8 @@ CONTINUATION = "##"
 """WordPiece: begins a piece that continues a word."""
 WORD_END = "</w>"
 """BPE in its classical form: ends a piece that ends a word."""
+SPACE_MARK = "▁"
+"""SentencePiece: stands for the space before a word."""
 
 LONGEST_WORD = 100
 """Characters of a word beyond which it is unknown (BERT)."""

@@ -10,7 +10,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from bertcli.errors import InputFileError
 from bertcli.text.compression import COMPRESSED_SUFFIXES, open_binary
 from bertcli.text.lines import Errors, read_lines
 from bertcli.text.remote_files import CorpusFile, RemoteFile
+from bertcli.text.spans import Spans, SpansError, read_spans
 
 TABLE_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
 
@@ -28,18 +29,25 @@ _LONGEST_C_INTEGER = 2**31 - 1  # the csv module keeps its limit in a C long, wh
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is read of a row: the line it begins on, its text and its group; None where the cell is null."""
+    """What is read of a row: the line it begins on, its text and its group, None where the cell is null; its spans."""
 
     line: int
     text: str | None
     group: str | None
+    spans: Spans = ()
 
 
 def read_records(
-    path: CorpusFile, suffix: str, *, text_column: str, group_column: str | None, errors: Errors
+    path: CorpusFile,
+    suffix: str,
+    *,
+    text_column: str,
+    group_column: str | None,
+    errors: Errors,
+    spans_column: str | None = None,
 ) -> Iterator[Record]:
     """The rows of a table. Raises ``InputFileError`` with the line (Parquet: the row) of what cannot be read."""
-    columns = _Columns(path, text_column, group_column, errors)
+    columns = _Columns(path, text_column, group_column, spans_column, errors)
     match suffix:
         case ".jsonl":
             return _from_json_lines(columns)
@@ -58,11 +66,18 @@ class _Columns:
     path: CorpusFile
     text: str
     group: str | None
+    spans: str | None
     errors: Errors
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are read, each once."""
+        return tuple(dict.fromkeys(name for name in (self.text, self.group, self.spans) if name is not None))
 
     def check(self, names: Sequence[str], line: int | None) -> None:
         """Refuse a table that lacks a column, naming those it has."""
-        for flag, wanted in (("--text-column", self.text), ("--group-column", self.group)):
+        flags = {"--text-column": self.text, "--group-column": self.group, "--spans-column": self.spans}
+        for flag, wanted in flags.items():
             if wanted is not None and wanted not in names:
                 near = did_you_mean(wanted, names)
                 start = f"did you mean {near!r}? " if near else ""
@@ -73,8 +88,12 @@ class _Columns:
                     hint=f"{start}columns: {', '.join(map(repr, names))}; choose with {flag}",
                 )
 
-    def record(self, line: int, text: Any, group: Any) -> Record:
-        """A row's record. Raises ``InputFileError`` where its text is neither a string nor null."""
+    def record(self, line: int, cells: Mapping[str, Any]) -> Record:
+        """A row's record, of its cells by column; of a row without text nothing but that is looked at.
+
+        Raises ``InputFileError`` where its text is neither a string nor null, or its spans are none.
+        """
+        text, group = cells.get(self.text), cells.get(self.group) if self.group is not None else None
         if text is not None and not isinstance(text, str):
             raise InputFileError(
                 f"the column {self.text!r} holds {_kind(text)} here, expected text", path=self.path, line=line
@@ -85,7 +104,13 @@ class _Columns:
                 path=self.path,
                 line=line,
             )
-        return Record(line, text, None if group is None else str(group))
+        spans: Spans = ()
+        if self.spans is not None and text:
+            try:
+                spans = read_spans(cells.get(self.spans), text)
+            except SpansError as error:
+                raise InputFileError(f"the column {self.spans!r}: {error}", path=self.path, line=line) from error
+        return Record(line, text, None if group is None else str(group), spans)
 
 
 def _kind(value: Any) -> str:
@@ -112,8 +137,8 @@ def _from_json_lines(columns: _Columns) -> Iterator[Record]:
             checked = True
         cell = row.get(columns.text)
         if "\\u" in text and isinstance(cell, str):
-            cell = _without_lone_surrogates(cell, columns, number)
-        yield columns.record(number, cell, row.get(columns.group) if columns.group else None)
+            row[columns.text] = _without_lone_surrogates(cell, columns, number)
+        yield columns.record(number, row)
 
 
 def _without_lone_surrogates(cell: str, columns: _Columns, line: int) -> str:
@@ -136,11 +161,10 @@ def _from_rows(columns: _Columns, rows: Iterator[tuple[int, list[str]]]) -> Iter
     if not names:
         return
     repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None and repeated in (columns.text, columns.group):
+    if repeated is not None and repeated in columns.names:
         raise InputFileError(f"the column {repeated!r} stands in the header twice", path=columns.path, line=line)
     columns.check(names, line)
-    text_at = names.index(columns.text)
-    group_at = names.index(columns.group) if columns.group is not None else None
+    places = {name: names.index(name) for name in columns.names}
     for line, cells in rows:
         if len(cells) != len(names):
             raise InputFileError(
@@ -149,7 +173,7 @@ def _from_rows(columns: _Columns, rows: Iterator[tuple[int, list[str]]]) -> Iter
                 line=line,
                 hint=f"columns: {', '.join(map(repr, names))}",
             )
-        yield columns.record(line, cells[text_at], cells[group_at] if group_at is not None else None)
+        yield columns.record(line, {name: cells[at] for name, at in places.items()})
 
 
 def _tab_separated(path: CorpusFile, errors: Errors) -> Iterator[tuple[int, list[str]]]:
@@ -185,8 +209,7 @@ def _from_parquet(columns: _Columns) -> Iterator[Record]:
                 source = unpacked
             table = pyarrow.parquet.ParquetFile(source)
             columns.check(table.schema_arrow.names, None)
-            wanted = [columns.text] if columns.group in (None, columns.text) else [columns.text, str(columns.group)]
-            yield from _from_batches(columns, table.iter_batches(_ROWS_PER_BATCH, columns=wanted))
+            yield from _from_batches(columns, table.iter_batches(_ROWS_PER_BATCH, columns=list(columns.names)))
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
         raise InputFileError(f"not a Parquet file: {str(error).splitlines()[0]}", path=path) from error
     except OSError as error:
@@ -196,11 +219,10 @@ def _from_parquet(columns: _Columns) -> Iterator[Record]:
 def _from_batches(columns: _Columns, batches: Iterable[Any]) -> Iterator[Record]:
     row = 0
     for batch in batches:
-        texts = _cells(batch[columns.text], columns, row)
-        groups = _cells(batch[columns.group], columns, row) if columns.group is not None else [None] * len(texts)
-        for text, group in zip(texts, groups, strict=True):
+        cells = [_cells(batch[name], columns, row) for name in columns.names]
+        for values in zip(*cells, strict=True):
             row += 1
-            yield columns.record(row, text, group)
+            yield columns.record(row, dict(zip(columns.names, values, strict=True)))
 
 
 def _cells(array: Any, columns: _Columns, row: int) -> list[Any]:

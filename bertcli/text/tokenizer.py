@@ -7,36 +7,33 @@ out in a text is text like any other, so that no corpus can smuggle in a ``[SEP]
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
-from tokenizers import decoders, models, pre_tokenizers, processors
 
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core import atomic, fingerprints
-from bertcli.core.hub import local_directory
-from bertcli.core.messages import notice
-from bertcli.errors import ModelError, VocabularyError
+from bertcli.errors import VocabularyError
 from bertcli.text import vocabulary_files
+from bertcli.text.byte_pieces import SPACE_OF_BYTES, bytes_of_piece
+from bertcli.text.casing import casing_of, check_casing
 from bertcli.text.ideographs import are_side_by_side, is_all_ideographs
 from bertcli.text.long_texts import LONGEST_TEXT, cut_long
-from bertcli.text.normalization import Normalization, WordRules, normalization_of
-from bertcli.text.pieces import CONTINUATION, LONGEST_SEQUENCE, LONGEST_WORD, UNK, WORD_END
+from bertcli.text.normalization import WordRules, normalization_of
+from bertcli.text.pieces import CONTINUATION, LONGEST_SEQUENCE, LONGEST_WORD, SPACE_MARK, WORD_END
 from bertcli.text.word_cache import EncodedTexts, WordCache
 
 _TEXTS_PER_CALL = 4096
 _CHARACTERS_PER_CALL = 4_000_000
-_MOST_CAPITALS = 0.01
-"""Share of pieces with a capital letter beyond which a vocabulary is cased; bert-base-chinese has 2 in 21,128."""
 
-_SMALL_LETTER = re.compile("[a-zß-öø-ÿα-ωа-я]")
+
+WordMarks = Literal["continuation", "end", "bytes", "space", "words", "none"]
 
 
 class Tokenizer:
@@ -55,10 +52,11 @@ class Tokenizer:
         self._config = config
         self._parts = json.loads(backend.to_str())
         self._pieces = _pieces_in_order(backend, path)
-        self.casing = _casing(self._parts["normalizer"])
+        self.casing = casing_of(self._parts["normalizer"])
         self.normalization = normalization_of(self._parts["normalizer"])
         self.vocabulary = self._facts()
         self._words = WordCache(self.word_rules, self._cut_word) if self._is_by_word() else None
+        self._words_with: dict[tuple[bool, bool], WordCache] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy for another process; what was encoded here is not taken along."""
@@ -117,6 +115,25 @@ class Tokenizer:
         """Whether a piece that ends a word carries ``</w>``, as in classical BPE."""
         return bool(self._parts["model"].get("end_of_word_suffix") == WORD_END)
 
+    @cached_property
+    def word_marks(self) -> WordMarks:
+        """By what a piece tells where words begin; ``none`` where it does not."""
+        before = json.dumps([self._parts["normalizer"], self._parts["pre_tokenizer"]], ensure_ascii=False)
+        if self.is_wordpiece:
+            return "continuation"
+        if self.marks_word_ends:
+            return "end"
+        if '"ByteLevel"' in before:
+            return "bytes"
+        if '"Metaspace"' in before or f'"{SPACE_MARK}"' in before:
+            return "space"
+        return "words" if self.algorithm == "wordlevel" else "none"
+
+    @property
+    def reads_spaces(self) -> bool:
+        """Whether a word is cut otherwise where a space stands before it."""
+        return self.word_marks in ("bytes", "space")
+
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Piece ids of each text, without special pieces and uncut."""
         return self.encode_all(texts).split()
@@ -127,17 +144,18 @@ class Tokenizer:
             return EncodedTexts.of([np.array(ids, dtype=np.int32) for ids in self._encode_plainly(texts)])
         return self._encode_by_word(texts, self._words)
 
-    def encode_with_word_starts(self, texts: Sequence[str]) -> EncodedTexts:
-        """The same with ``word_starts``, where a word is what BERT cuts out, or ideographs that stand side by side.
+    def encode_with(self, texts: Sequence[str], *, word_starts: bool = False, capitals: bool = False) -> EncodedTexts:
+        """The same with ``word_starts``, ``cased`` or both. Only where text is cut as by BERT.
 
-        Only where text is cut as by BERT.
+        A word is what BERT cuts out, in ``word_starts`` also ideographs that stand side by side.
         """
         assert self.cuts_as_bert
-        return self._encode_by_word(texts, self._words_with_starts)
-
-    @cached_property
-    def _words_with_starts(self) -> WordCache:
-        return WordCache(self.word_rules, self._cut_word, word_starts=True)
+        asked = (word_starts, capitals)
+        if asked not in self._words_with:
+            self._words_with[asked] = WordCache(
+                self.word_rules, self._cut_word, word_starts=word_starts, capitals=capitals
+            )
+        return self._encode_by_word(texts, self._words_with[asked])
 
     def _encode_by_word(self, texts: Sequence[str], words: WordCache) -> EncodedTexts:
         calls = [
@@ -148,6 +166,7 @@ class Tokenizer:
 
     def forget(self) -> None:
         """Free what is remembered of the texts so far, some hundred bytes for each word; new ones are slower then."""
+        self._words_with.clear()
         if self._words is not None:
             self._words.clear()
 
@@ -155,6 +174,12 @@ class Tokenizer:
         """Piece ids of one text, and where in it each piece begins and ends, in characters."""
         encoding = self._backend.encode(text, add_special_tokens=False)
         return encoding.ids, encoding.offsets
+
+    def offsets(self, texts: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
+        """Where each piece of each text begins and ends in it, in characters."""
+        for at in range(0, len(texts), _TEXTS_PER_CALL):
+            some = self._backend.encode_batch(texts[at : at + _TEXTS_PER_CALL], add_special_tokens=False)
+            yield from (encoding.offsets for encoding in some)
 
     def _encode_long(self, text: str, words: WordCache) -> EncodedTexts:
         parts = cut_long(
@@ -207,45 +232,43 @@ class Tokenizer:
 
     @cached_property
     def piece_lengths(self) -> NDArray[np.int64]:
-        """Characters of each piece, (vocab,), without the mark of a continuation or of a word's end."""
-        texts = (piece.removesuffix(WORD_END) for piece in self.pieces(range(self.vocabulary.size)))
-        if self.is_wordpiece:
-            texts = (text.removeprefix(CONTINUATION) for text in texts)
-        return np.fromiter(map(len, texts), dtype=np.int64, count=self.vocabulary.size)
+        """Characters of each piece, (vocab,), without what marks the beginning, the end or the rest of a word.
+
+        A character that is spread over several pieces counts in the first of them.
+        """
+        if self.word_marks == "bytes":
+            beginnings = (sum(byte & 0xC0 != 0x80 for byte in bytes_of_piece(piece)) for piece in self._pieces)
+            spaces = (piece.startswith(SPACE_OF_BYTES) for piece in self._pieces)
+            lengths = (count - is_spaced for count, is_spaced in zip(beginnings, spaces, strict=True))
+            return np.fromiter(lengths, np.int64, self.vocabulary.size)
+        return np.fromiter(map(len, self._unmarked), dtype=np.int64, count=self.vocabulary.size)
 
     @cached_property
     def ideographs(self) -> NDArray[np.int64]:
         """Ideographs of each piece that has nothing else, (vocab,); 0 for all others."""
-        texts = (piece.removesuffix(WORD_END).removeprefix(CONTINUATION) for piece in self._pieces)
-        return np.array([len(text) if is_all_ideographs(text) else 0 for text in texts], dtype=np.int64)
+        return np.array([len(text) if is_all_ideographs(text) else 0 for text in self._unmarked], dtype=np.int64)
 
-    def word_starts(self, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """(seq,) whether each piece of a text begins a word."""
-        if self.is_wordpiece or not self.marks_word_ends:
-            return ~self.continuation[ids]
-        ends = np.array([piece.endswith(WORD_END) for piece in self._pieces])[ids]
-        return np.concatenate([[True], ends[:-1]])[: len(ids)]
+    @cached_property
+    def _unmarked(self) -> list[str]:
+        """The text of each piece without marks; of bytes what is whole characters."""
+        match self.word_marks:
+            case "continuation":
+                return [piece.removeprefix(CONTINUATION) for piece in self._pieces]
+            case "end":
+                return [piece.removesuffix(WORD_END) for piece in self._pieces]
+            case "bytes":
+                return [bytes_of_piece(piece).decode("utf-8", "ignore").removeprefix(" ") for piece in self._pieces]
+            case "space":
+                return [piece.removeprefix(SPACE_MARK) for piece in self._pieces]
+        return self._pieces
 
     def check_casing(self) -> None:
         """Raise ``VocabularyError`` where the pieces contradict the lower-casing."""
-        ordinary = _ordinary(self._pieces)
-        capitals = _capitals(ordinary)
         directory = self._path.parent if self._path and self._path.is_file() else self._path
-        where = directory / vocabulary_files.CONFIG if directory else vocabulary_files.CONFIG
-        if self.vocabulary.lowercase and _is_cased(self._pieces):
-            raise VocabularyError(
-                f"a cased vocabulary with lower-casing: {capitals:,} of its pieces have a capital letter, "
-                "and lower-cased text never reaches them",
-                path=self._path,
-                hint=f'set "do_lower_case": false in {where}',
-            )
-        if not self.vocabulary.lowercase and not capitals and any(map(_SMALL_LETTER.search, ordinary)):
-            raise VocabularyError(
-                "an uncased vocabulary without lower-casing: none of its pieces has a capital letter, "
-                "and every capital would be unknown",
-                path=self._path,
-                hint=f'set "do_lower_case": true in {where}, or build the vocabulary without --cased',
-            )
+        config = directory / vocabulary_files.CONFIG if directory else Path(vocabulary_files.CONFIG)
+        if self.word_marks == "bytes":  # whose alphabet has capitals that mean other bytes, and lacks no letter
+            return
+        check_casing(self._pieces, lowercase=self.vocabulary.lowercase, path=self._path, config=config)
 
     def save(self, directory: Path) -> None:
         """Write the files that transformers' ``AutoTokenizer`` opens; the directory is made where it is not there."""
@@ -314,140 +337,6 @@ def _rebuilt(
     return Tokenizer(backend, specials=specials, path=path, config=config)
 
 
-def load_tokenizer(where: str) -> Tokenizer:
-    """The tokenizer of a vocabulary or model directory, a ``vocab.txt``, or a Hub id.
-
-    ``tokenizer.json`` is taken where there is one; otherwise BERT's tokenizer is made from ``vocab.txt``, with the
-    casing that ``tokenizer_config.json`` says; where it says nothing, with the one that the pieces have. Raises
-    ``VocabularyError``.
-    """
-    path = Path(where)
-    if path.is_file():
-        return _from_vocab_txt(path, path.parent)
-    try:
-        directory = local_directory(where, patterns=vocabulary_files.FILES, hint=vocabulary_files.HINT)
-    except ModelError as error:
-        raise VocabularyError(error.message, path=error.path, hint=error.hint) from error
-    if (directory / vocabulary_files.TOKENIZER).is_file():
-        return _from_tokenizer_json(directory)
-    if (directory / vocabulary_files.VOCAB).is_file():
-        return _from_vocab_txt(directory / vocabulary_files.VOCAB, directory)
-    raise VocabularyError(
-        f"no vocabulary here: neither {vocabulary_files.TOKENIZER} nor {vocabulary_files.VOCAB}",
-        path=directory,
-        hint=vocabulary_files.HINT,
-    )
-
-
-def wordpiece_tokenizer(
-    pieces: Sequence[str],
-    *,
-    lowercase: bool,
-    normalization: Normalization = "none",
-    tokenize_chinese_chars: bool = True,
-    strip_accents: bool | None = None,
-    specials: dict[str, str] | None = None,
-    more_specials: Sequence[str] = (),
-    path: Path | None = None,
-    config: dict[str, Any] | None = None,
-) -> Tokenizer:
-    """BERT's tokenizer over pieces in the order of their ids; accents go with the capitals where nothing is said.
-
-    ``specials`` has the pieces of BERT's five roles; ``more_specials`` are special without a role.
-    """
-    specials = specials or vocabulary_files.ROLES
-    numbers = {piece: number for number, piece in enumerate(pieces)}
-    missing = [piece for piece in specials.values() if piece not in numbers]
-    if missing:
-        raise VocabularyError(f"the vocabulary lacks {', '.join(missing)}", path=path, hint=vocabulary_files.HINT)
-    model = models.WordPiece(numbers, unk_token=specials["unk_token"], max_input_chars_per_word=LONGEST_WORD)
-    backend = tokenizers.Tokenizer(model)
-    backend.normalizer = WordRules(lowercase, normalization, tokenize_chinese_chars, strip_accents).normalizer()
-    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    backend.decoder = decoders.WordPiece(prefix=CONTINUATION)
-    _finish(backend, specials, more_specials, numbers)
-    return Tokenizer(backend, specials=specials, path=path, config=config or {})
-
-
-def bpe_tokenizer(
-    pieces: Sequence[str],
-    merges: Sequence[tuple[str, str]],
-    *,
-    lowercase: bool,
-    normalization: Normalization = "none",
-    more_specials: Sequence[str] = (),
-) -> Tokenizer:
-    """A tokenizer with BERT's cleaning and splitting over BPE's pieces in the order of their ids."""
-    numbers = {piece: number for number, piece in enumerate(pieces)}
-    model = models.BPE(vocab=numbers, merges=list(merges), unk_token=UNK, end_of_word_suffix=WORD_END)
-    backend = tokenizers.Tokenizer(model)
-    backend.normalizer = WordRules(lowercase, normalization).normalizer()
-    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    backend.decoder = decoders.BPEDecoder(suffix=WORD_END)
-    _finish(backend, vocabulary_files.ROLES, more_specials, numbers)
-    return Tokenizer(backend, specials=vocabulary_files.ROLES, path=None, config={})
-
-
-def _finish(
-    backend: tokenizers.Tokenizer, specials: dict[str, str], more_specials: Sequence[str], numbers: dict[str, int]
-) -> None:
-    """``[CLS] A [SEP] B [SEP]`` and the special pieces."""
-    first, last = specials["cls_token"], specials["sep_token"]
-    backend.post_processor = processors.TemplateProcessing(
-        single=f"{first}:0 $A:0 {last}:0",
-        pair=f"{first}:0 $A:0 {last}:0 $B:1 {last}:1",
-        special_tokens=[(piece, numbers[piece]) for piece in (first, last)],
-    )
-    every = (*specials.values(), *more_specials)
-    backend.add_special_tokens([tokenizers.AddedToken(piece, special=True) for piece in every])
-
-
-def _from_vocab_txt(path: Path, directory: Path) -> Tokenizer:
-    config = vocabulary_files.read_json(directory / vocabulary_files.CONFIG)
-    pieces = vocabulary_files.read_vocab_txt(path)
-    lowercase = config.get("do_lower_case")
-    if lowercase is None:
-        lowercase = not _is_cased(pieces)
-        if not lowercase:
-            notice(f"{path} has pieces with capital letters, and nothing says that text is lower-cased: it is not")
-    return wordpiece_tokenizer(
-        pieces,
-        lowercase=lowercase,
-        normalization=vocabulary_files.normal_form(directory, config),
-        tokenize_chinese_chars=config.get("tokenize_chinese_chars", True),
-        strip_accents=config.get("strip_accents"),
-        specials=vocabulary_files.special_names(directory, config),
-        path=directory if path.name == vocabulary_files.VOCAB else path,
-        config=config,
-    )
-
-
-def _from_tokenizer_json(directory: Path) -> Tokenizer:
-    config = vocabulary_files.read_json(directory / vocabulary_files.CONFIG)
-    path = directory / vocabulary_files.TOKENIZER
-    try:
-        backend = tokenizers.Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
-        raise VocabularyError(f"not a tokenizer: {error}", path=path, hint=vocabulary_files.HINT) from error
-    tokenizer = Tokenizer(
-        backend, specials=vocabulary_files.special_names(directory, config), path=directory, config=config
-    )
-    plain = directory / vocabulary_files.VOCAB
-    if tokenizer.is_wordpiece and plain.is_file():
-        listed = vocabulary_files.read_vocab_txt(plain)
-        if listed != tokenizer.pieces(range(tokenizer.vocabulary.size))[: len(listed)]:
-            notice(f"{plain} and {vocabulary_files.TOKENIZER} have different pieces: those of the latter are used")
-    said, done = config.get("do_lower_case"), tokenizer.vocabulary.lowercase
-    if said is not None and said != done and tokenizer.is_wordpiece:
-        raise VocabularyError(
-            f"{vocabulary_files.CONFIG} says do_lower_case {str(said).lower()}, "
-            f"{vocabulary_files.TOKENIZER} does {'' if done else 'not '}lower-case",
-            path=directory,
-            hint=f"remove {vocabulary_files.TOKENIZER}, or correct {vocabulary_files.CONFIG}",
-        )
-    return tokenizer
-
-
 def _calls(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     """Texts that are encoded at a time: some million characters of them, and a long one alone."""
     begin = characters = 0
@@ -462,41 +351,9 @@ def _calls(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         yield texts[begin:]
 
 
-def _ordinary(pieces: Sequence[str]) -> list[str]:
-    return [piece for piece in pieces if not (piece.startswith("[") and piece.endswith("]"))]
-
-
-def _capitals(ordinary: Sequence[str]) -> int:
-    return sum(piece != piece.lower() for piece in ordinary)
-
-
-def _is_cased(pieces: Sequence[str]) -> bool:
-    """Whether more pieces have a capital letter than lower-cased text leaves by chance."""
-    ordinary = _ordinary(pieces)
-    return _capitals(ordinary) > max(1, _MOST_CAPITALS * len(ordinary))
-
-
 def _pieces_in_order(backend: tokenizers.Tokenizer, path: Path | None) -> list[str]:
     numbers = backend.get_vocab(with_added_tokens=True)
     pieces = sorted(numbers, key=numbers.__getitem__)
     if sorted(numbers.values()) != list(range(len(numbers))):
         raise VocabularyError("the ids of the pieces have gaps or repeat", path=path, hint=vocabulary_files.HINT)
     return pieces
-
-
-def _casing(normalizer: dict[str, Any] | None) -> dict[str, Any]:
-    """What a normalizer does to letters; ``strip_accents`` follows the lower-casing where it is None."""
-    parts = normalizer.get("normalizers", [normalizer]) if normalizer else []
-    bert = next((part for part in parts if part["type"] == "BertNormalizer"), None)
-    if bert is not None:
-        return {
-            "lowercase": bert["lowercase"],
-            "tokenize_chinese_chars": bert["handle_chinese_chars"],
-            "strip_accents": bert["strip_accents"],
-        }
-    kinds = {part["type"] for part in parts}
-    return {
-        "lowercase": "Lowercase" in kinds,
-        "tokenize_chinese_chars": False,
-        "strip_accents": "StripAccents" in kinds,
-    }

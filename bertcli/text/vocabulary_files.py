@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -18,6 +19,14 @@ HINT = "`bertcli vocab build CORPUS` makes a vocabulary; -o says where"
 
 ROLES = {"pad_token": PAD, "unk_token": UNK, "cls_token": CLS, "sep_token": SEP, "mask_token": MASK}
 """BERT's special pieces by role, as tokenizer_config.json names them."""
+_OTHER_NAMES = {
+    "pad_token": "<pad>",
+    "unk_token": "<unk>",
+    "cls_token": "<s>",
+    "sep_token": "</s>",
+    "mask_token": "<mask>",
+}
+"""RoBERTa's, and those of most models with SentencePiece."""
 
 
 def read_vocab_txt(path: Path) -> list[str]:
@@ -66,15 +75,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def special_names(directory: Path, config: dict[str, Any]) -> dict[str, str]:
-    """The piece of each role (``pad_token``, …), as the files say, else BERT's names."""
+def special_names(directory: Path, config: dict[str, Any], pieces: Collection[str] = ()) -> dict[str, str]:
+    """The piece of each role (``pad_token``, …), as the files say, else BERT's names, or RoBERTa's among ``pieces``."""
     said = read_json(directory / SPECIALS_MAP) | config
     names = {}
     for role, usual in ROLES.items():
         value = said.get(role)
         if isinstance(value, dict):
             value = value.get("content")
-        names[role] = value if isinstance(value, str) else usual
+        if not isinstance(value, str):
+            other = _OTHER_NAMES[role]
+            value = other if usual not in pieces and other in pieces else usual
+        names[role] = value
     return names
 
 

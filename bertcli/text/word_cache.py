@@ -36,6 +36,14 @@ class EncodedTexts:
     ends: NDArray[np.int64]
     word_starts: NDArray[np.bool_] | None = None
     """(pieces,) whether each begins a word of the language, where that was asked."""
+    cased: NDArray[np.bool_] | None = None
+    """(pieces,) whether the first letter of each one's word was a capital in the text, where that was asked."""
+
+    @property
+    def columns(self) -> dict[str, NDArray[np.bool_]]:
+        """What was asked of every piece beside its id, by name."""
+        asked = {"word_starts": self.word_starts, "cased": self.cased}
+        return {name: values for name, values in asked.items() if values is not None}
 
     def split(self) -> list[NDArray[np.int32]]:
         """The ids of each text; views, not copies."""
@@ -55,31 +63,35 @@ class EncodedTexts:
         before = np.cumsum([0, *(len(part.ids) for part in parts)])
         ends = [part.ends + start for part, start in zip(parts, before, strict=False)]
         ids = [part.ids for part in parts]
-        starts = [part.word_starts for part in parts if part.word_starts is not None]
+        columns = parts[0].columns if parts else {}
         return cls(
             np.concatenate(ids or [np.zeros(0, np.int32)]),
             np.concatenate(ends or [np.zeros(0, np.int64)]),
-            np.concatenate(starts) if starts else None,
+            **{name: np.concatenate([part.columns[name] for part in parts]) for name in columns},
         )
 
 
 class WordCache:
     """Parts between spaces that were met, and their piece ids in one array."""
 
-    def __init__(self, rules: WordRules, cut: Cut, *, word_starts: bool = False) -> None:
-        """``cut`` gives the piece ids of a word; ``word_starts`` also keeps which pieces begin a word."""
+    def __init__(self, rules: WordRules, cut: Cut, *, word_starts: bool = False, capitals: bool = False) -> None:
+        """``cut`` gives the piece ids of a word.
+
+        ``word_starts`` also keeps which pieces begin a word, ``capitals`` which belong to one with a capital.
+        """
         self._splitter = WordSplitter(rules)
         self._cut = cut
         self._keeps_word_starts = word_starts
+        self._keeps_capitals = capitals
         # A normal form may join a small letter with what follows where it would not join the capital.
-        self._ignores_case = rules.lowercase and rules.normalization == "none"
+        self._ignores_case = rules.lowercase and rules.normalization == "none" and not capitals
         self.clear()
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Piece ids of each text."""
         if not texts:
-            nothing = np.zeros(0, np.bool_) if self._keeps_word_starts else None
-            return EncodedTexts(np.zeros(0, np.int32), np.zeros(0, np.int64), nothing)
+            nothing = np.zeros(0, np.intp)
+            return EncodedTexts(np.zeros(0, np.int32), np.zeros(0, np.int64), **self._columns(nothing))
         if len(self._numbers) > _MOST_PARTS or self._characters > _MOST_CHARACTERS or len(self._pieces) > _MOST_PIECES:
             self.clear()
         # Arrow splits and tells distinct parts some times faster than Python.
@@ -92,8 +104,15 @@ class WordCache:
         ends = np.cumsum(lengths)
         places = np.arange(ends[-1]) + np.repeat(starts - (ends - lengths), lengths)
         ids = np.frombuffer(self._pieces, np.int32)[places]
-        word_starts = np.frombuffer(self._word_starts, np.bool_)[places] if self._keeps_word_starts else None
-        return EncodedTexts(ids, ends[parts.offsets.to_numpy()[1:] - 1], word_starts)
+        return EncodedTexts(ids, ends[parts.offsets.to_numpy()[1:] - 1], **self._columns(places))
+
+    def _columns(self, places: NDArray[np.intp]) -> dict[str, NDArray[np.bool_]]:
+        kept = {}
+        if self._keeps_word_starts:
+            kept["word_starts"] = np.frombuffer(self._word_starts, np.bool_)[places]
+        if self._keeps_capitals:
+            kept["cased"] = np.frombuffer(self._cased, np.bool_)[places]
+        return kept
 
     def _as_array(self, texts: Sequence[str]) -> pa.Array:
         plain = pa.array(texts, pa.large_string())
@@ -122,6 +141,9 @@ class WordCache:
         if self._keeps_word_starts:
             for at in new.tolist():
                 self._mark_words(parts[at])
+        if self._keeps_capitals:
+            for at in new.tolist():
+                self._mark_capitals(parts[at])
         return numbers
 
     def _mark_words(self, part: str) -> None:
@@ -130,6 +152,12 @@ class WordCache:
             marks = bytearray(len(self._words[word]))
             marks[:1] = [begins] * len(marks[:1])
             self._word_starts += marks
+
+    def _mark_capitals(self, part: str) -> None:
+        """Which of a part's pieces belong to a word with a capital."""
+        words = self._words
+        for word, is_capital in zip(self._splitter.split(part), self._splitter.capitals(part), strict=True):
+            self._cased += bytes([is_capital]) * len(words[word])
 
     def _ids_of(self, word: str) -> Sequence[int]:
         ids = self._words[word] = array("i", self._cut(word))
@@ -142,5 +170,6 @@ class WordCache:
         self._words: dict[str, Sequence[int]] = {}
         self._pieces = array("i", [0])  # never empty, so that it can be viewed
         self._word_starts = bytearray(1)
+        self._cased = bytearray(1)
         self._starts = array("q")
         self._lengths = array("q")

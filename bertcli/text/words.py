@@ -154,6 +154,7 @@ class WordSplitter:
         self._lowercase = rules.lowercase
         self._cuts_ideographs = rules.tokenize_chinese_chars
         self._normalizer = rules.normalizer()
+        self._normalizer_with_capitals = rules.with_capitals().normalizer()
         self._splitter = pre_tokenizers.BertPreTokenizer()
         self._known: dict[str, tuple[str, ...]] = {}
 
@@ -181,3 +182,23 @@ class WordSplitter:
         cleaned = self._normalizer.normalize_str(part)
         inside = ideographs.followers(cleaned) if self._cuts_ideographs else ()
         return [(word, begin not in inside) for word, (begin, _) in self._splitter.pre_tokenize_str(cleaned)]
+
+    def capitals(self, part: str) -> list[bool]:
+        """Whether the first letter of each word was a capital before it was lower-cased.
+
+        Lower-casing splits no word and joins none: the words are the same ones with and without it.
+        """
+        if part.isascii() and part.isprintable():
+            return [begins_with_capital(word) for word in _ASCII_WORD.findall(part)]
+        words = self._splitter.pre_tokenize_str(self._normalizer_with_capitals.normalize_str(part))
+        return [begins_with_capital(word) for word, _ in words]
+
+
+def begins_with_capital(word: str) -> bool:
+    """Whether lower-casing changes the first letter of a word: digits and marks before it do not count."""
+    for character in word:
+        if character != character.lower():  # also letters of title case, and what is round a letter: Ⓐ, Ⅷ
+            return True
+        if character.isalpha():
+            return False
+    return False

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bertcli.text.tokenizer import load_tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 
 WORDS = "the quick brown fox jumps over it"
 PIECES = [

@@ -16,7 +16,7 @@ from bertcli.core.chatter import quiet_transformers
 from bertcli.models.checkpoint import open_model
 from bertcli.models.growth import grow_vocabulary
 from bertcli.text.grown_vocabulary import grown_from
-from bertcli.text.tokenizer import load_tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 
 SMALL = ("--arch", "bert-tiny", "--batch-size", 8, "--seq-length", 32, "--threads", 1)
 

@@ -392,7 +392,7 @@ def test_what_was_drawn_is_audited_copy_by_copy(static, bertcli, monkeypatch):
     seen = []
 
     def look(self, evidence):
-        seen.append((evidence.seed, evidence.epoch, len(evidence.finished["labels"])))
+        seen.append((evidence.corruption.seed, evidence.corruption.epoch, len(evidence.finished["labels"])))
         drawn = self.corrupt(evidence.clean, evidence.corruption)["labels"] if "relation" in evidence.clean else 0
         wrong = float((drawn != evidence.finished["labels"]).sum())
         return [

@@ -13,7 +13,7 @@ import yaml
 
 from bertcli.data import token_store
 from bertcli.data.token_store import EncodedDocuments, TokenStoreWriter
-from bertcli.text.tokenizer import load_tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 
 UNITS = ("token", "word", "span", "ngram")
 CHINESE = "我们喜欢北京。他来到清华大学，带着linux和书。天安门在北京。"

@@ -15,7 +15,7 @@ import transformers
 
 from bertcli.cli.app import run
 from bertcli.text import corpus_words, words
-from bertcli.text.tokenizer import load_tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 
 LINES = [f"Sentence number {number} of twenty walks, walking and talking." for number in range(20)]
 

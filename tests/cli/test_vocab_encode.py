@@ -10,7 +10,7 @@ import transformers
 
 from bertcli.stages import vocab_encode
 from bertcli.text.pieces import SPECIALS
-from bertcli.text.tokenizer import wordpiece_tokenizer
+from bertcli.text.tokenizer_making import wordpiece_tokenizer
 
 PIECES = [*SPECIALS, "the", "tree", "##s", "are", "tall", ".", "café", "cafe", "文"]
 TEXT = "The trees are  tall. Café 文字"

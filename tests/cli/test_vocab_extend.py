@@ -11,7 +11,8 @@ import pytest
 import transformers
 
 from bertcli.text.pieces import SPECIALS
-from bertcli.text.tokenizer import bpe_tokenizer, load_tokenizer, wordpiece_tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
+from bertcli.text.tokenizer_making import bpe_tokenizer, wordpiece_tokenizer
 
 LETTERS = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
 OLD = ["[PAD]", "[unused1]", "[unused2]", *SPECIALS[1:], *LETTERS, "ten", "##don", ".", "a", "b"]

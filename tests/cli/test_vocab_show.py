@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bertcli.text.pieces import SPECIALS
-from bertcli.text.tokenizer import load_tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
 
 PIECES = [*SPECIALS, "[unused0]", "a", "b", "##b", "word", "##ing", "слово"]
 

@@ -21,7 +21,8 @@ from bertcli.text.chinese_words import JiebaWords, check_words, split_spaced_sen
 from bertcli.text.normalization import Normalization
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.sentences import split_sentences
-from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, wordpiece_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_making import bpe_tokenizer, wordpiece_tokenizer
 
 PIECES = [
     *SPECIALS,
@@ -43,7 +44,7 @@ def tokenizer(**rules: Any) -> Tokenizer:
 def marked(text: str, cutter: Tokenizer | None = None) -> str:
     """Its pieces, a bar before each that begins a word."""
     cutter = cutter or tokenizer()
-    encoded = cutter.encode_with_word_starts([text])
+    encoded = cutter.encode_with([text], word_starts=True)
     assert encoded.word_starts is not None
     pieces = cutter.pieces(encoded.ids)
     return " ".join("|" * begins + piece for piece, begins in zip(pieces, encoded.word_starts.tolist(), strict=True))
@@ -99,7 +100,7 @@ TEXT = st.text(
 @pytest.mark.parametrize("joined", [False, True])
 def test_the_ids_are_those_without_word_starts_and_every_text_begins_a_word(joined, texts):
     cutter = tokenizer(tokenize_chinese_chars=not joined)
-    plain, encoded = cutter.encode_all(texts), cutter.encode_with_word_starts(texts)
+    plain, encoded = cutter.encode_all(texts), cutter.encode_with(texts, word_starts=True)
     assert plain.word_starts is None
     assert encoded.ids.tolist() == plain.ids.tolist()
     assert encoded.ends.tolist() == plain.ends.tolist()

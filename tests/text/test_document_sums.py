@@ -12,7 +12,7 @@ from bertcli.text import document_sums
 from bertcli.text.compared_text import half_of
 from bertcli.text.document_sums import CostedVocabulary, sum_documents
 from bertcli.text.pieces import SPECIALS
-from bertcli.text.tokenizer import wordpiece_tokenizer
+from bertcli.text.tokenizer_making import wordpiece_tokenizer
 
 TEXTS = ["ab abc", "xy, ab\nab", "b b"]
 

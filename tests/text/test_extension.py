@@ -11,7 +11,9 @@ from tokenizers import models
 from bertcli.text.extension import NewWord, choose_words, extend
 from bertcli.text.longest_match import LongestMatch
 from bertcli.text.pieces import SPECIALS, is_unused
-from bertcli.text.tokenizer import Tokenizer, load_tokenizer, wordpiece_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
+from bertcli.text.tokenizer_making import wordpiece_tokenizer
 from bertcli.text.vocabulary_facts import describe_vocabulary
 from bertcli.text.words import WordSplitter
 

@@ -8,7 +8,8 @@ from bertcli.text.bpe import learn_bpe
 from bertcli.text.extension import extend
 from bertcli.text.grown_vocabulary import GrownVocabulary, grown_from
 from bertcli.text.pieces import SPECIALS
-from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, wordpiece_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_making import bpe_tokenizer, wordpiece_tokenizer
 
 OLD = ["[PAD]", "[unused0]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "to", "##ma", "##to", "##t", "##o"]
 

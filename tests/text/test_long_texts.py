@@ -14,7 +14,7 @@ from bertcli.text import long_texts, tokenizer
 from bertcli.text.long_texts import cut_long, cut_long_parts
 from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import SPECIALS
-from bertcli.text.tokenizer import bpe_tokenizer, wordpiece_tokenizer
+from bertcli.text.tokenizer_making import bpe_tokenizer, wordpiece_tokenizer
 from bertcli.text.wordpiece import learn_wordpiece
 from bertcli.text.words import count_words
 

@@ -20,7 +20,9 @@ from bertcli.text.bpe import learn_bpe
 from bertcli.text.learning import LearningRules
 from bertcli.text.normalization import Normalization, WordRules
 from bertcli.text.pieces import SPECIALS
-from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, load_tokenizer, wordpiece_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
+from bertcli.text.tokenizer_making import bpe_tokenizer, wordpiece_tokenizer
 from bertcli.text.wordpiece import learn_wordpiece
 from bertcli.text.words import count_words
 
@@ -165,18 +167,14 @@ def test_pieces_make_words_again():
     ids = tokenizer.encode(["Unaffable people, walking!"])[0]
     assert tokenizer.text_of(ids) == "unaffable people , walking !"
     assert tokenizer.pieces(ids) == [tokenizer.piece(number) for number in ids]
-    assert [tokenizer.piece(number)[:2] != "##" for number in ids] == tokenizer.word_starts(ids).tolist()
     assert tokenizer.continuation.shape == (tokenizer.vocabulary.size,)
     assert tokenizer.continuation[tokenizer.pieces(range(tokenizer.vocabulary.size)).index("##a")]
 
 
-def test_byte_pairs_make_words_again_and_tell_where_words_begin():
+def test_byte_pairs_make_words_again():
     tokenizer = build_bpe()
     ids = tokenizer.encode(["Unaffable people, walking!"])[0]
     assert tokenizer.text_of(ids) == "unaffable people , walking !"
-    assert int(tokenizer.word_starts(ids).sum()) == 5
-    assert tokenizer.word_starts(ids)[0]
-    assert tokenizer.word_starts(ids[:0]).tolist() == []
 
 
 def test_the_facts_of_a_vocabulary():
@@ -334,7 +332,7 @@ def test_files_that_contradict_each_other_about_casing_are_refused(tmp_path: Pat
 
 def test_piece_lengths_count_characters_without_marks(tmp_path):
     from bertcli.text.bpe import learn_bpe
-    from bertcli.text.tokenizer import bpe_tokenizer, wordpiece_tokenizer
+    from bertcli.text.tokenizer_making import bpe_tokenizer, wordpiece_tokenizer
 
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##bc", "##", "word"]
     assert wordpiece_tokenizer(pieces, lowercase=True).piece_lengths[5:].tolist() == [1, 2, 0, 4]

@@ -6,7 +6,8 @@ import tokenizers
 from tokenizers import decoders, models, pre_tokenizers
 
 from bertcli.text.pieces import SPECIALS
-from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, wordpiece_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_making import bpe_tokenizer, wordpiece_tokenizer
 from bertcli.text.vocabulary_facts import Alphabet, describe_vocabulary, sample_pieces
 
 PIECES = [*SPECIALS, "[unused0]", "[unused1]", "a", "b", "##b", "word", "##ing", "слово", "7", "中", "!"]

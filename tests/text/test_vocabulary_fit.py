@@ -12,7 +12,8 @@ import tokenizers
 
 from bertcli.text import vocabulary_fit
 from bertcli.text.pieces import SPECIALS
-from bertcli.text.tokenizer import Tokenizer, bpe_tokenizer, wordpiece_tokenizer
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_making import bpe_tokenizer, wordpiece_tokenizer
 from bertcli.text.vocabulary_fit import count_pieces, measure_fit, segment, unigram_costs, word_sums
 from bertcli.text.word_groups import fit_by_frequency, fit_by_script
 

@@ -54,6 +54,10 @@ def build(config: MaskBuild, as_json: bool) -> None:
         facts["words"] = f"{report.words:,}"
         if report.ideographs_per_word is not None:
             facts["words"] += f", {report.ideographs_per_word:.2f} ideographs in a word of Chinese"
+    if report.cased is not None:
+        facts["capitals"] = f"{report.cased:.1%} of the tokens are of words with a capital"
+    if report.spans is not None:
+        facts["spans"] = f"{report.spans:,}, with {report.tokens_in_spans:.1%} of the tokens"
     if report.rows is not None and report.tokens_used is not None:
         facts["rows"] = f"{report.rows:,} finished, using {report.tokens_used:.1%} of the tokens"
     facts["on disk"] = f"{report.bytes_on_disk / 1e6:,.1f} MB"
