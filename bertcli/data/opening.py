@@ -17,7 +17,14 @@ from bertcli.contracts.objective import (
 from bertcli.core.settings import Settings
 from bertcli.data.examples import DynamicExamples, StaticExamples
 from bertcli.data.sequences import SHORT_SEQUENCE_PROBABILITY
-from bertcli.data.token_store import WORD_STARTS, DataDirectory, SequenceKind, TokenStore, open_split
+from bertcli.data.token_store import (
+    WORD_STARTS,
+    DataDirectory,
+    SequenceKind,
+    TokenStore,
+    check_static_rows,
+    open_split,
+)
 from bertcli.errors import ConfigError
 from bertcli.text.tokenizer import load_tokenizer
 from bertcli.text.word_boundaries import WordBoundaries
@@ -133,5 +140,5 @@ def _open_static(
             hint=f"leave --sequences out, or {rebuild}",
         )
     assert data.sequences is not None and data.seq_length is not None
-    examples = StaticExamples(data.path / split)
+    examples = StaticExamples(check_static_rows(data, split))
     return OpenData(data, make_objectives(settled), examples, None, data.sequences, data.seq_length)

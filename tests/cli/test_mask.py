@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
+from bertcli.core.fingerprints import of_file
+
 STATIC = ("mask", "build", "corpus.txt", "--static", "--mlm", "--nsp", "--seq-length", 32, "--duplicates", 2)
 
 
@@ -43,7 +45,7 @@ def test_the_report_counts_documents_and_tokens(workplace, bertcli):
 def test_the_same_text_gives_the_same_bytes(workplace, bertcli):
     assert bertcli("mask", "build", "corpus.txt", "-o", "again").code == 0
     for name in ("train", "heldout"):
-        file = f"{name}/data-00000-of-00001.arrow"
+        file = f"{name}/data-00000.arrow"
         assert Path("again", file).read_bytes() == Path("bertcli-out/data", file).read_bytes()
 
 
@@ -97,11 +99,11 @@ def test_an_audit_of_sound_data_passes(workplace, bertcli):
 
 
 def corrupted_static(bertcli, change):
-    """Static data with ``change`` applied to the columns of its training rows."""
+    """Static data with ``change`` applied to the columns of its training rows, as if they had been built so."""
     import pyarrow as pa
 
     assert bertcli(*STATIC, "-o", "static").code == 0
-    file = Path("static/train/data-00000-of-00001.arrow")
+    file = Path("static/train/data-00000.arrow")
     with pa.memory_map(str(file)) as source:
         table = pa.ipc.open_stream(source).read_all()
     columns = {name: np.array(table.column(name).to_pylist()) for name in table.column_names}
@@ -109,6 +111,9 @@ def corrupted_static(bertcli, change):
     arrays = [pa.array(columns[field.name].tolist(), field.type) for field in table.schema]
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(pa.table(arrays, schema=table.schema))
+    manifest = json.loads(Path("static/manifest.json").read_text())
+    manifest["rows"]["train"][0] |= {"sha256": of_file(file), "bytes": file.stat().st_size}
+    Path("static/manifest.json").write_text(json.dumps(manifest))
 
 
 def mask_padding(columns):
@@ -256,9 +261,11 @@ def test_data_that_are_no_data_say_how_to_make_them(workplace, bertcli):
 
 
 def test_a_damaged_store_is_named(workplace, bertcli):
-    file = Path("bertcli-out/data/train/data-00000-of-00001.arrow")
+    file = Path("bertcli-out/data/train/data-00000.arrow")
     file.write_bytes(file.read_bytes()[:100])
-    assert "the data are damaged or incomplete" in bad(bertcli, "mask", "audit", "--mlm")
+    error = bad(bertcli, "mask", "audit", "--mlm")
+    assert "train/data-00000.arrow: truncated: 100 of" in error
+    assert "hint: build the data again with `bertcli mask build`" in error
 
 
 def test_static_data_refuse_other_objectives_and_lengths(workplace, bertcli):
