@@ -14,9 +14,19 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import IO, Any
 
 from bertcli.errors import OutputError, UserError
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+LOCK_NAME = ".lock"
+"""In a partial directory that can be continued: held by the process that is writing it."""
 
 
 def partial_path(path: Path) -> Path:
@@ -111,6 +121,7 @@ def resumable_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path
         check_output_dir(path, overwrite=False)
     with resumable_scratch(path) as partial:
         yield partial
+        (partial / LOCK_NAME).unlink()
         replace_directory(partial, path.absolute())
 
 
@@ -125,13 +136,32 @@ def resumable_scratch(path: Path) -> Iterator[Path]:
     partial = partial_path(path)
     with _full_disk_is_said(path, "free some room: the same command then continues"):
         partial.mkdir(parents=True, exist_ok=True)
+        lock = _lock(partial)
         try:
             yield partial
         except UserError as error:
             if not _is_full_disk(error.__cause__):
                 shutil.rmtree(partial, ignore_errors=True)
             raise
+        finally:
+            lock.close()
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _lock(partial: Path) -> IO[bytes]:
+    """Keep other processes out of a partial directory until this one closes the file or ends, however it ends."""
+    file = (partial / LOCK_NAME).open("ab")
+    if fcntl is not None:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                file.close()
+                raise OutputError(
+                    "another process is writing this", path=partial, hint="wait for it, or choose another place with -o"
+                ) from error
+            # Some network file systems know no locks.
+    return file
 
 
 def replace_directory(partial: Path, path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from bertcli import __version__
 from bertcli.config.mask import MaskBuild
 from bertcli.core import fingerprints
+from bertcli.core.atomic import LOCK_NAME
 from bertcli.core.manifest import write_manifest
 from bertcli.core.messages import notice, progress
 from bertcli.data.building import SPLITS, write_shards
@@ -154,10 +155,11 @@ def continued_notes(directory: Path, fingerprint: str, *, store: Path) -> Iterat
     """
     notes = Notes.read(directory, fingerprint, store=store)
     if notes is None:
-        if any(directory.iterdir()):
+        left = [path for path in directory.iterdir() if path.name != LOCK_NAME]
+        if left:
             notice("what an earlier build left is of another corpus, vocabulary or settings: starting anew")
-        shutil.rmtree(directory)
-        directory.mkdir()
+        for path in left:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         notes = Notes(directory, fingerprint)
     elif notes.shards:
         done = sum(shard.documents(split) for shard in notes.shards.values() for split in SPLITS)

@@ -409,6 +409,17 @@ def test_a_damaged_part_is_named(workplace, bertcli):
     assert not Path(".data.partial").exists()
 
 
+def test_a_part_whose_manifest_is_wrong_is_named(workplace, bertcli):
+    parts = build_parts(bertcli, 2)
+    facts = manifest("part1")
+    for changed, said in (
+        (facts | {"shards": facts["shards"][1:]}, "shards of the parts are missing or twice"),
+        ({name: value for name, value in facts.items() if name != "dropped"}, "a manifest lacks 'dropped'"),
+    ):
+        Path("part1/manifest.json").write_text(json.dumps(changed))
+        assert bad(bertcli, "mask", "merge", *parts, "-o", "data")[0] == f"error: part1: {said}"
+
+
 @pytest.mark.parametrize("shard", ["0/4", "5/4", "1", "a/b", "1/0"])
 def test_a_share_that_is_none_is_refused(workplace, bertcli, shard):
     outcome = bertcli(*BUILD, "--shard", shard, "-o", "part")
