@@ -1,7 +1,8 @@
 """Outputs that are either whole or not there.
 
 Files and directories are written beside their place under a ``.partial`` name and renamed when they are
-complete. An error of the user's or a failure removes the partial output.
+complete. An error of the user's or a failure removes the partial output; of a directory that can be continued, a
+failure leaves it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,19 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import IO, Any
 
-from bertcli.errors import OutputError
+from bertcli.errors import OutputError, UserError
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+LOCK_NAME = ".lock"
+"""In a partial directory that can be continued: held by the process that is writing it."""
 
 
 def partial_path(path: Path) -> Path:
@@ -23,7 +34,8 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
 
-def _fsync(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Have the contents of a file, or the names in a directory, on disk before anything else is done."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -99,17 +111,70 @@ def new_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             raise
 
 
+@contextmanager
+def resumable_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Like ``new_directory``, but the partial directory may hold what an earlier attempt left.
+
+    An error of the user's removes it. Whatever else ends the block, a full disk among it, leaves it for the next one.
+    """
+    if not overwrite and path.exists() and any(path.iterdir()):
+        check_output_dir(path, overwrite=False)
+    with resumable_scratch(path) as partial:
+        yield partial
+        (partial / LOCK_NAME).unlink()
+        replace_directory(partial, path.absolute())
+
+
+@contextmanager
+def resumable_scratch(path: Path) -> Iterator[Path]:
+    """Yield the partial directory of ``path``, perhaps with what an earlier attempt left; gone when the block ends.
+
+    An error of the user's removes it. Whatever else ends the block, a full disk among it, leaves it for the next one.
+    """
+    check_writable(path)
+    path = path.absolute()
+    partial = partial_path(path)
+    with _full_disk_is_said(path, "free some room: the same command then continues"):
+        partial.mkdir(parents=True, exist_ok=True)
+        lock = _lock(partial)
+        try:
+            yield partial
+        except UserError as error:
+            if not _is_full_disk(error.__cause__):
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
+        finally:
+            lock.close()
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _lock(partial: Path) -> IO[bytes]:
+    """Keep other processes out of a partial directory until this one closes the file or ends, however it ends."""
+    file = (partial / LOCK_NAME).open("ab")
+    if fcntl is not None:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                file.close()
+                raise OutputError(
+                    "another process is writing this", path=partial, hint="wait for it, or choose another place with -o"
+                ) from error
+            # Some network file systems know no locks.
+    return file
+
+
 def replace_directory(partial: Path, path: Path) -> None:
     """Rename ``partial`` to ``path``, durably; what stood at ``path`` is removed only afterwards."""
     for file in partial.rglob("*"):
         if file.is_file():
-            _fsync(file)
+            sync_file(file)
     old = path.with_name(f".{path.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():
         path.rename(old)
     partial.rename(path)
-    _fsync(path.parent)
+    sync_file(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -122,9 +187,9 @@ def new_file(path: Path) -> Iterator[Path]:
     with _full_disk_is_said(path):
         try:
             yield partial
-            _fsync(partial)
+            sync_file(partial)
             partial.replace(path)
-            _fsync(path.parent)
+            sync_file(path.parent)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
@@ -143,10 +208,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
-def _full_disk_is_said(path: Path) -> Iterator[None]:
+def _full_disk_is_said(path: Path, hint: str = "free some room or write elsewhere with -o") -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except (OSError, OutputError) as error:
+        if not _is_full_disk(error) and not _is_full_disk(error.__cause__):
             raise
-        raise OutputError("the disk is full", path=path, hint="free some room or write elsewhere with -o") from error
+        raise OutputError("the disk is full", path=path, hint=hint) from error
+
+
+def _is_full_disk(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

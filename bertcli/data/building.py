@@ -1,126 +1,141 @@
-"""Building data directories: documents to token stores, token stores to static rows."""
+"""Building token stores: documents to shards, one after the other, in constant memory."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from bertcli.contracts.batch import IGNORED
-from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.core.atomic import sync_file
 from bertcli.core.blocks import in_blocks
 from bertcli.core.messages import Progress
 from bertcli.core.workers import map_in_order
-from bertcli.data.arrow_files import ArrowSplitWriter
-from bertcli.data.chunk_encoding import IDS_ALONE, ChunkEncoder, Keeping
-from bertcli.data.examples import DynamicExamples
-from bertcli.data.held_out import split_documents
-from bertcli.data.token_store import TokenStoreWriter
+from bertcli.data.chunk_encoding import ChunkEncoder, EncodedChunk
+from bertcli.data.corpus_shards import ShardName
+from bertcli.data.finished_shards import COUNTED, FinishedShard, Notes
+from bertcli.data.held_out import HeldOut, SmallestHash
+from bertcli.data.shards import ShardFile
+from bertcli.data.token_store import ShardWriter
 from bertcli.text.corpus import Document
-from bertcli.text.sentences import Sentences
-from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.spans import Spans
 
 SPLITS = ("train", "heldout")
 _CHARACTERS_PER_CALL = 2_000_000
-_ROWS_PER_CALL = 1024
+
+Placed = tuple[ShardName, bool, Document]
+"""A document with its shard, and whether that shard is this job's to make."""
 
 
 @dataclass(frozen=True)
-class StoreCounts:
-    """What was written: documents, sentences and tokens of each split, and the rate of unknown pieces."""
+class _Block:
+    """Documents of one shard that are encoded together: the shard's number in the store, and their hashes."""
 
-    splits: dict[str, dict[str, int]]
-    unknown_rate: float
-    characters: int
-    ideographs_per_word: float
-    """Of words that begin with an ideograph; 0 where there are none, or where words are not kept."""
+    shard: ShardName
+    number: int
+    keys: list[int]
 
 
-def write_token_stores(
-    directory: Path,
-    documents: Iterable[Document],
-    tokenizer: Tokenizer,
+def write_shards(
+    store: Path,
+    documents: Iterable[Placed],
+    make_encoder: partial[ChunkEncoder],
     *,
-    sentences: Sentences = "split",
-    keeping: Keeping = IDS_ALONE,
-    held_out: float,
+    schema: pa.Schema,
+    held_out: HeldOut,
+    notes: Notes,
     workers: int = 1,
     progress: Progress,
-) -> StoreCounts:
-    """Write ``train`` and ``heldout`` under ``directory``. A document's group, where it has one, is held out whole.
+) -> None:
+    """Write the files of all shards that are this job's and not in the notes yet, and note each.
 
-    ``keeping`` says what the stores also tell of every piece.
+    ``train`` and ``heldout`` lie under ``store``. A document's group, where it has one, is held out whole.
     """
-    keyed = ((document.group if document.group is not None else document.text, document) for document in documents)
-    texts = ((is_held_out, document.text, document.spans) for is_held_out, document in split_documents(keyed, held_out))
-    chunks = in_blocks(texts, _CHARACTERS_PER_CALL, lambda item: len(item[1]))
-    encoded = map_in_order(partial(ChunkEncoder, tokenizer, sentences, keeping), chunks, workers=workers)
-    unknown = tokens = characters = ideographs = chinese_words = 0
-    more: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
-    with ExitStack() as stack:
-        size = tokenizer.vocabulary.size
-        writers = [
-            stack.enter_context(TokenStoreWriter(directory / split, size, columns=keeping.columns)) for split in SPLITS
-        ]
-        for chunk in encoded:
-            for is_held_out, writer in enumerate(writers):
-                writer.add(chunk.documents.where(chunk.held_out == is_held_out))
-            for name, numbers in chunk.counts.items():
-                for split, number in zip(SPLITS, numbers, strict=True):
-                    more[split][name] += number
-            unknown += chunk.unknown
-            tokens += len(chunk.documents.ids)
-            characters += chunk.characters
-            ideographs += chunk.ideographs
-            chinese_words += chunk.chinese_words
-            progress.update(characters, f"{tokens:,} tokens")
-    counts = {split: writer.counts() | more[split] for split, writer in zip(SPLITS, writers, strict=True)}
-    return StoreCounts(counts, unknown / max(1, tokens), characters, ideographs / max(1, chinese_words))
+    for split in SPLITS:
+        (store / split).mkdir(parents=True, exist_ok=True)
+    blocks: deque[_Block] = deque()
+    encoded = map_in_order(make_encoder, _blocks(documents, held_out, notes, blocks), workers=workers)
+    totals = dict.fromkeys(("characters", "tokens"), 0)
+    for shard in notes.ordered():
+        totals["characters"] += shard.counted["characters"]
+        totals["tokens"] += sum(file.counts["tokens"] for file in shard.files.values())
+    # Results come in the order of the blocks, each of which was put into the queue before its documents were taken.
+    for shard_name, chunks in groupby(((blocks.popleft(), chunk) for chunk in encoded), key=lambda pair: pair[0].shard):
+        writer: _Shard | None = None
+        with ExitStack() as stack:
+            for block, chunk in chunks:
+                if writer is None:
+                    writer = stack.enter_context(_Shard(store, shard_name, block.number, schema))
+                writer.add(block, chunk)
+                totals["characters"] += chunk.characters
+                totals["tokens"] += len(chunk.documents.ids)
+                progress.update(totals["characters"], f"{totals['tokens']:,} tokens")
+        assert writer is not None
+        notes.add(writer.finished())
 
 
-def write_static_rows(
-    directory: Path,
-    examples: DynamicExamples,
-    vocabulary: Vocabulary,
-    *,
-    seq_length: int,
-    copies: int,
-    label_columns: tuple[str, ...],
-    progress: Progress,
-) -> int:
-    """Write finished rows, padded to ``seq_length``, and return their number; copy ``c`` is epoch ``c``'s examples."""
-    ids = pa.uint16() if vocabulary.size <= 1 << 16 else pa.int32()
-    labels = pa.int16() if vocabulary.size < 1 << 15 else pa.int32()
-    types = {"input_ids": ids, "token_type_ids": pa.int8(), "attention_mask": pa.int8(), "labels": labels}
-    of_pieces = [name for name in label_columns if name.endswith("labels")]
-    fields: list[tuple[str, pa.DataType]] = []
-    fields += [(name, pa.list_(kind)) for name, kind in types.items() if name != "labels" or name in of_pieces]
-    others = [name for name in label_columns if name not in types]
-    fields += [(name, pa.list_(pa.int8()) if name in of_pieces else pa.int8()) for name in others]
-    fills = {"input_ids": vocabulary.pad_id} | dict.fromkeys(of_pieces, IGNORED)
-    with ArrowSplitWriter(directory, pa.schema(fields)) as split:
-        for copy in range(copies):
-            count = examples.count(copy)
-            for at in range(0, count, _ROWS_PER_CALL):
-                columns = examples.columns(copy, np.arange(at, min(at + _ROWS_PER_CALL, count)))
-                arrays = {name: _array(columns[name], kind, seq_length, fills.get(name, 0)) for name, kind in fields}
-                split.write(arrays)
-                progress.update(split.rows)
-        return split.rows
+def _blocks(
+    documents: Iterable[Placed], held_out: HeldOut, notes: Notes, blocks: deque[_Block]
+) -> Iterator[list[tuple[bool, str, Spans]]]:
+    """What is to be encoded, and into ``blocks`` what belongs to it."""
+    for number, (shard, run) in enumerate(groupby(documents, key=lambda placed: placed[0])):
+        if shard in notes.shards:
+            continue
+        own = (doc for _, is_own, doc in run if is_own)
+        keyed = ((doc.text if doc.group is None else doc.group, doc) for doc in own)
+        for block in in_blocks(held_out.split(keyed), _CHARACTERS_PER_CALL, lambda item: len(item[2].text)):
+            blocks.append(_Block(shard, number, [key for _, key, _ in block]))
+            yield [(is_held_out, document.text, document.spans) for is_held_out, _, document in block]
 
 
-def _array(values: NDArray[Any], kind: pa.DataType, seq_length: int, fill: int) -> pa.Array:
-    if values.ndim == 1:
-        return pa.array(values, kind)
-    padded = np.full((len(values), seq_length), fill, dtype=values.dtype)
-    padded[:, : values.shape[1]] = values
-    offsets = pa.array(np.arange(0, padded.size + 1, seq_length), pa.int32())
-    return pa.ListArray.from_arrays(offsets, pa.array(padded.ravel(), kind.value_type))
+class _Shard:
+    """Writes the files of one shard; a context."""
+
+    def __init__(self, store: Path, name: ShardName, number: int, schema: pa.Schema) -> None:
+        self._store, self._name = store, name
+        file = shard_file_name(number)
+        self._writers = {split: ShardWriter(store / split / file, schema) for split in SPLITS}
+        self._counted = dict.fromkeys(COUNTED, 0)
+        self._smallest = SmallestHash()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        for writer in self._writers.values():
+            self._stack.enter_context(writer)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
+
+    def add(self, block: _Block, chunk: EncodedChunk) -> None:
+        train = self._writers["train"]
+        rows = chunk.documents.have_pieces & (chunk.held_out == 0)
+        self._smallest.add(np.array(block.keys, dtype=np.uint64)[rows], train.documents)
+        for is_held_out, split in enumerate(SPLITS):
+            self._writers[split].add(chunk.documents.where(chunk.held_out == is_held_out))
+        for name in COUNTED:
+            self._counted[name] += getattr(chunk, name)
+
+    def finished(self) -> FinishedShard:
+        """After the files are closed."""
+        files = {}
+        for split, writer in self._writers.items():
+            if writer.documents:
+                sync_file(writer.path)
+                files[split] = ShardFile.of(writer.path, writer.counts())
+        return FinishedShard(self._name, files, self._counted, None if "heldout" in files else self._smallest)
+
+
+def shard_file_name(number: int) -> str:
+    """The name of a shard's files, in either split."""
+    return f"data-{number:05d}.arrow"

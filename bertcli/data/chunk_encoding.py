@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from typing import Any
 
@@ -14,7 +14,7 @@ from bertcli.text.capitals import capitals_of
 from bertcli.text.chinese_words import split_spaced_sentences, word_finder
 from bertcli.text.phrases import PhraseFinder
 from bertcli.text.sentences import SENTENCES, Sentences
-from bertcli.text.spans import FIRST, Spans, mark_spans, places_of, within
+from bertcli.text.spans import Spans, mark_spans, places_of, within
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.word_boundaries import WordBoundaries
 from bertcli.text.word_cache import EncodedTexts
@@ -58,8 +58,6 @@ class EncodedChunk:
     characters: int
     ideographs: int = 0
     chinese_words: int = 0
-    counts: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Of the training documents and of those held out: pieces that are ideographs, that are cased, …"""
 
 
 class ChunkEncoder:
@@ -71,7 +69,6 @@ class ChunkEncoder:
         is_spaced = keeping.words == "spaces" and sentences == "split"
         self._sentences_of = split_spaced_sentences if is_spaced else SENTENCES[sentences]
         self._with_spaces = word_finder(keeping.words)
-        self._is_ideograph = tokenizer.ideographs > 0
         needs_words = keeping.marks_spans or (keeping.capitals and not tokenizer.cuts_as_bert)
         self._boundaries = WordBoundaries.of(tokenizer) if needs_words else None
 
@@ -102,7 +99,6 @@ class ChunkEncoder:
             characters=sum(len(text) for _, text, _ in chunk),
             ideographs=ideographs,
             chinese_words=chinese_words,
-            counts=self._counts(encoded, columns, np.repeat(held_out, sentences)),
         )
 
     def _encode(self, texts: list[str]) -> EncodedTexts:
@@ -158,25 +154,6 @@ class ChunkEncoder:
         if self._keeping.phrases is not None:
             self._keeping.phrases.mark(encoded.ids, encoded.ends, word_starts, marks)
         return marks
-
-    def _counts(
-        self, encoded: EncodedTexts, columns: dict[str, NDArray[Any]], held_out: NDArray[np.int64]
-    ) -> dict[str, tuple[int, int]]:
-        """``held_out`` is (sentences,)."""
-        asked = {"ideographs": self._is_ideograph[encoded.ids]}
-        if CASED in columns:
-            asked["cased"] = columns[CASED] > 0
-        if SPANS in columns:
-            asked["spans"] = columns[SPANS] == FIRST
-            asked["tokens_in_spans"] = columns[SPANS] > 0
-        is_held_out = None
-        if held_out.any():
-            is_held_out = np.repeat(held_out > 0, np.diff(encoded.ends, prepend=0))
-        counts = {}
-        for name, chosen in asked.items():
-            outside = int(np.count_nonzero(chosen & is_held_out)) if is_held_out is not None else 0
-            counts[name] = (int(np.count_nonzero(chosen)) - outside, outside)
-        return counts
 
 
 def _spaced(sentences: list[str], text: str) -> list[str]:

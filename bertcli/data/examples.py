@@ -5,7 +5,7 @@ The same objectives corrupt both: statically once while the rows are written, dy
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -136,8 +136,9 @@ def assemble(
 class StaticExamples:
     """The finished rows of a static data set: every epoch reads the same ones."""
 
-    def __init__(self, directory: Path) -> None:
-        batches = list(read_record_batches(directory))
+    def __init__(self, files: Path | Sequence[Path]) -> None:
+        """``files`` of rows, or the directory of a split that lists its own."""
+        batches = list(read_record_batches(files))
         self._names: list[str] = batches[0].schema.names if batches else []
         self._chunks = [{name: _matrix(batch.column(name)) for name in self._names} for batch in batches]
         self._starts = np.concatenate([[0], np.cumsum([batch.num_rows for batch in batches])]).astype(np.int64)

@@ -1,9 +1,18 @@
-"""Which documents are held out: decided by the hash of a document's text, so that copies stay together."""
+"""Which documents are held out: decided by the hash of a document's text, so that copies stay together.
+
+Every document is decided by itself, so that no document waits for another and several jobs decide alike. That at least
+one is held out of a larger corpus is seen to at the end: every shard knows its training documents with the smallest
+hash.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bertcli.text.document_hash import document_hash
 
@@ -13,31 +22,79 @@ SMALLEST_CORPUS = 10
 """With fewer documents none is held out; from here on never fewer than one."""
 
 
-def split_documents(documents: Iterable[tuple[str, Item]], share: float) -> Iterator[tuple[bool, Item]]:
-    """Decide for each (text or group, item) whether it is held out; yields ``(held_out, item)``.
+@dataclass(frozen=True)
+class HeldOut:
+    """Holds out a ``share`` of all documents; ``key`` is the hash of one that is held out besides."""
 
-    Until a document is held out, those of the text or group with the smallest hash so far wait in memory, for at the
-    end they may be the only ones. Apart from them the order is kept.
+    share: float
+    key: int | None = None
+
+    def split(self, documents: Iterable[tuple[str, Item]]) -> Iterator[tuple[bool, int, Item]]:
+        """Decide for each (text or group, item) whether it is held out: ``(held_out, hash, item)``, in order."""
+        bound = int(self.share * 2**64)
+        for text, item in documents:
+            key = document_hash(text)
+            yield key < bound or key == self.key, key, item
+
+
+@dataclass
+class SmallestHash:
+    """The smallest hash of some training documents, and the rows that have it, as ``[first, end]`` runs."""
+
+    key: int | None = None
+    runs: list[list[int]] = field(default_factory=list)
+
+    def add(self, keys: NDArray[np.uint64], first_row: int) -> None:
+        """Rows from ``first_row`` on, with their hashes (rows,)."""
+        if not len(keys):
+            return
+        smallest = int(keys.min())
+        if self.key is None or smallest < self.key:
+            self.key, self.runs = smallest, []
+        if smallest == self.key:
+            for row in (first_row + np.flatnonzero(keys == keys.min())).tolist():
+                if self.runs and self.runs[-1][1] == row:
+                    self.runs[-1][1] = row + 1
+                else:
+                    self.runs.append([row, row + 1])
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that have it."""
+        return sum(end - first for first, end in self.runs)
+
+    def among(self, first_row: int, rows: int) -> NDArray[np.bool_]:
+        """(rows,) which of so many rows from ``first_row`` on have it."""
+        chosen = np.zeros(rows, dtype=np.bool_)
+        for first, end in self.runs:
+            chosen[max(0, first - first_row) : max(0, end - first_row)] = True
+        return chosen
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"key": self.key, "runs": self.runs}
+
+    @classmethod
+    def from_dump(cls, values: dict[str, Any]) -> Self:
+        """The inverse of ``dump``."""
+        return cls(values["key"], values["runs"])
+
+
+def smallest_to_hold_out(shards: Iterable[tuple[int, int, SmallestHash | None]], share: float) -> int | None:
+    """The hash to hold out besides, for shards of (training documents, held-out documents, smallest hash).
+
+    None where documents are held out already, where there are too few, where none shall be held out, or where all of
+    them have one text.
     """
-    bound = int(share * 2**64)
-    waiting: list[Item] = []
-    smallest: int | None = None
-    seen = 0
-    is_settled = share == 0
-    for text, item in documents:
-        seen += 1
-        key = document_hash(text)
-        if is_settled or key < bound:
-            is_settled = True
-            yield from ((False, former) for former in waiting)
-            waiting = []
-            yield key < bound, item
-        elif smallest is None or key < smallest:
-            yield from ((False, former) for former in waiting)
-            smallest, waiting = key, [item]
-        elif key == smallest:
-            waiting.append(item)
-        else:
-            yield False, item
-    fallback = not is_settled and seen >= SMALLEST_CORPUS and len(waiting) < seen
-    yield from ((fallback, item) for item in waiting)
+    documents = 0
+    rows: dict[int, int] = {}
+    for training, held_out, smallest in shards:
+        if held_out:
+            return None
+        documents += training
+        if smallest is not None and smallest.key is not None:
+            rows[smallest.key] = rows.get(smallest.key, 0) + smallest.rows
+    if share == 0 or documents < SMALLEST_CORPUS or not rows:
+        return None
+    key = min(rows)
+    return key if rows[key] < documents else None

@@ -21,7 +21,14 @@ from bertcli.core.settings import Settings
 from bertcli.data.examples import DynamicExamples, StaticExamples
 from bertcli.data.relations import pairing_fault, short_documents
 from bertcli.data.sequences import PAIR_KINDS, SHORT_SEQUENCE_PROBABILITY
-from bertcli.data.token_store import WORD_STARTS, DataDirectory, SequenceKind, TokenStore, open_split
+from bertcli.data.token_store import (
+    WORD_STARTS,
+    DataDirectory,
+    SequenceKind,
+    TokenStore,
+    check_static_rows,
+    open_split,
+)
 from bertcli.errors import ConfigError
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
@@ -111,40 +118,36 @@ def open_data(
         seq_length=seq_length,
         seed=data.seed if seed is None or held_out else seed,
         short_sequence_probability=SHORT_SEQUENCE_PROBABILITY if held_out else short_sequence_probability,
-        boundaries=boundaries_of(data, store, split, objectives),
+        boundaries=boundaries_of(data, store, objectives),
     )
     return OpenData(data, objectives, examples, store, kind, seq_length)
 
 
-def boundaries_of(
-    data: DataDirectory, store: TokenStore, split: str, objectives: Mapping[str, Objective]
-) -> WordBoundaries | None:
+def boundaries_of(data: DataDirectory, store: TokenStore, objectives: Mapping[str, Objective]) -> WordBoundaries | None:
     """Where words begin by the pieces of the data's vocabulary, where an objective wants to know."""
     if WORD_STARTS not in columns_read(objectives):
         return None
-    return word_boundaries(store, load_tokenizer(str(data.vocabulary_directory)), data.counts[split])
+    return word_boundaries(store, load_tokenizer(str(data.vocabulary_directory)))
 
 
-def word_boundaries(store: TokenStore, tokenizer: Tokenizer, counts: Mapping[str, int]) -> WordBoundaries:
-    """Where words begin by the pieces of the store's vocabulary; ``counts`` is what its manifest says of it.
+def word_boundaries(store: TokenStore, tokenizer: Tokenizer) -> WordBoundaries:
+    """Where words begin by the pieces of the store's vocabulary.
 
     Raises ``ConfigError`` where pieces do not tell, as in Chinese: every ideograph is one, and no word.
     """
     if WORD_STARTS not in store.columns:
-        share = _share_of_ideographs(store, tokenizer, counts)
+        share = _share_of_ideographs(store, tokenizer)
         if share > _MOST_IDEOGRAPHS:
             raise ConfigError(
                 f"whole-word masking of Chinese needs to know its words: {share:.0%} of these pieces are ideographs, "
                 "and the data do not tell where words begin",
-                hint="`bertcli mask build CORPUS --words jieba`, or --words spaces where words stand apart",
+                hint="`bertcli mask build CORPUS --words jieba`, a list of words, or spaces where words stand apart",
             )
     return WordBoundaries.of(tokenizer)
 
 
-def _share_of_ideographs(store: TokenStore, tokenizer: Tokenizer, counts: Mapping[str, int]) -> float:
-    """As counted when the store was built; in a store without that count, of the beginnings of some documents."""
-    if "ideographs" in counts:
-        return counts["ideographs"] / max(1, store.tokens)
+def _share_of_ideographs(store: TokenStore, tokenizer: Tokenizer) -> float:
+    """Of the pieces at the beginnings of some documents."""
     if not store.documents:
         return 0.0
     documents = np.unique(np.linspace(0, store.documents - 1, _DOCUMENTS_LOOKED_AT).astype(np.int64))
@@ -189,5 +192,5 @@ def _open_static(
             hint=f"leave --sequences out, or {rebuild}",
         )
     assert data.sequences is not None and data.seq_length is not None
-    examples = StaticExamples(data.path / split)
+    examples = StaticExamples(check_static_rows(data, split))
     return OpenData(data, make_objectives(settled), examples, None, data.sequences, data.seq_length)

@@ -6,7 +6,7 @@ holds the (exclusive) end of every sentence in the same coordinates.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.manifest import read_manifest
-from bertcli.data.arrow_files import ArrowSplitWriter, read_record_batches
+from bertcli.data.arrow_files import (
+    FIRST_FILE,
+    ArrowFileWriter,
+    describe_split,
+    read_record_batches,
+    read_schema,
+    split_files,
+)
+from bertcli.data.shards import ShardFile, check_files
 from bertcli.errors import DataError
 from bertcli.text.word_cache import EncodedTexts
 
@@ -30,6 +38,12 @@ WORD_STARTS, CASED, SPANS = "word_starts", "cased", "spans"
 COLUMN_TYPES = {WORD_STARTS: pa.bool_(), CASED: pa.bool_(), SPANS: pa.uint8()}
 """Optional columns, a value for each piece: whether it begins a word of the language; whether the first letter of its
 word was a capital in the text; 1 for the first piece of an entity or a phrase, 2 inside one, 0 outside."""
+_COUNTED: dict[str, Callable[[NDArray[Any]], dict[str, NDArray[np.bool_]]]] = {
+    WORD_STARTS: lambda values: {"words": values},
+    CASED: lambda values: {"cased": values},
+    SPANS: lambda values: {"spans": values == 1, "tokens_in_spans": values > 0},
+}
+"""What is counted of each optional column."""
 _TOKENS_PER_RECORD_BATCH = 1_000_000
 
 
@@ -50,6 +64,10 @@ class DataDirectory:
     """Static data: how documents were cut."""
     words: str
     """A token store: how it knows where words of Chinese begin; none, spaces, jieba or the path of a list."""
+    shards: dict[str, tuple[ShardFile, ...]]
+    """The token store's files by split; static data keep it in ``store/``."""
+    rows: dict[str, tuple[ShardFile, ...]]
+    """Static data: the files of finished rows by split."""
 
     @classmethod
     def open(cls, path: Path) -> DataDirectory:
@@ -57,7 +75,7 @@ class DataDirectory:
         manifest = read_manifest(path, kind="data", made_by=MADE_BY)
         try:
             return cls._of(path, manifest)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise DataError(f"its manifest lacks {error}", path=path, hint=f"make it again with `{MADE_BY}`") from error
 
     @classmethod
@@ -73,17 +91,28 @@ class DataDirectory:
             seq_length=manifest["seq_length"],
             sequences=manifest["sequences"],
             words=manifest.get("words", "none"),
+            shards=_files_by_split(manifest["shards"]),
+            rows=_files_by_split(manifest["rows"]) if manifest["static"] else {},
         )
 
     @property
-    def ideographs(self) -> int:
-        """Pieces of the training documents that are ideographs; 0 for data of versions that did not count them."""
-        return self.counts["train"].get("ideographs", 0)
+    def store_directory(self) -> Path:
+        """Where the token store's splits are."""
+        return store_directory(self.path, static=self.static)
 
     @property
     def vocabulary_directory(self) -> Path:
         """The copy of the vocabulary that travels with the data."""
         return self.path / "vocab"
+
+
+def store_directory(path: Path, *, static: bool) -> Path:
+    """Where a data directory has its token store."""
+    return path / "store" if static else path
+
+
+def _files_by_split(listed: dict[str, list[dict[str, Any]]]) -> dict[str, tuple[ShardFile, ...]]:
+    return {split: tuple(map(ShardFile.from_dump, files)) for split, files in listed.items()}
 
 
 @dataclass(frozen=True)
@@ -103,6 +132,28 @@ class EncodedDocuments:
     def of(cls, encoded: EncodedTexts, sentences: NDArray[np.int64]) -> EncodedDocuments:
         """From sentences one after the other, and how many of them each document has."""
         return cls(encoded.ids, np.diff(encoded.ends, prepend=0), sentences, dict(encoded.columns))
+
+    @classmethod
+    def of_batch(cls, batch: pa.RecordBatch) -> EncodedDocuments:
+        """From a record batch of a store."""
+        sentences = np.diff(batch.column("sentence_ends").offsets.to_numpy()).astype(np.int64)
+        ends = batch.column("sentence_ends").flatten().to_numpy().astype(np.int64)
+        lengths = np.diff(ends, prepend=0)
+        firsts = (np.cumsum(sentences) - sentences)[sentences > 0]
+        lengths[firsts] = ends[firsts]
+        columns = {
+            name: batch.column(name).flatten().to_numpy(zero_copy_only=False)
+            for name in batch.schema.names
+            if name not in ("input_ids", "sentence_ends")
+        }
+        return cls(batch.column("input_ids").flatten().to_numpy().astype(np.int32), lengths, sentences, columns)
+
+    @property
+    def have_pieces(self) -> NDArray[np.bool_]:
+        """(documents,) which of them have any pieces, and so are written."""
+        ends = np.concatenate([[0], np.cumsum(self.sentence_lengths)])[np.cumsum(self.sentences)]
+        of_documents: NDArray[np.bool_] = np.diff(ends, prepend=0) > 0
+        return of_documents
 
     def where(self, chosen: NDArray[np.bool_]) -> EncodedDocuments:
         """Only the documents of a mask (documents,)."""
@@ -126,24 +177,29 @@ class EncodedDocuments:
         return EncodedDocuments(self.ids, lengths, sentences[sentences > 0], self.columns)
 
 
-class TokenStoreWriter:
-    """Writes documents into one split, in constant memory; a context, at whose end the split is described."""
+def store_schema(vocabulary_size: int, columns: Collection[str] = ()) -> pa.Schema:
+    """The columns of a store and their types; ``columns`` are the optional ones that it has."""
+    ids = pa.uint16() if vocabulary_size <= 1 << 16 else pa.int32()
+    fields = [("input_ids", pa.list_(ids)), ("sentence_ends", pa.list_(pa.int32()))]
+    return pa.schema(fields + [(name, pa.list_(COLUMN_TYPES[name])) for name in sorted(columns)])
 
-    def __init__(self, directory: Path, vocabulary_size: int, *, columns: Collection[str] = ()) -> None:
-        """``columns`` are the optional ones; all documents must have them."""
-        self._id_type = pa.uint16() if vocabulary_size <= 1 << 16 else pa.int32()
-        self._dtype = np.uint16 if vocabulary_size <= 1 << 16 else np.int32
-        fields = [("input_ids", pa.list_(self._id_type)), ("sentence_ends", pa.list_(pa.int32()))]
-        self._columns = sorted(columns)
-        fields += [(name, pa.list_(COLUMN_TYPES[name])) for name in self._columns]
-        self._split = ArrowSplitWriter(directory, pa.schema(fields))
+
+class ShardWriter:
+    """Writes documents into one file, in constant memory; a context. Without any document there is no file."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        """All documents must have the optional columns of the schema."""
+        self.path = path
+        self._schema = schema
+        self._columns = schema.names[2:]
+        self._file: ArrowFileWriter | None = None
         self._pending: list[EncodedDocuments] = []
         self._pending_tokens = 0
         self.documents = 0
         self.sentences = 0
         self.tokens = 0
-        self.words = 0
-        """Where the starts of words are kept."""
+        nothing = np.zeros(0, np.uint8)
+        self._counted = {what: 0 for name in self._columns for what in _COUNTED[name](nothing)}
 
     def add(self, documents: EncodedDocuments) -> None:
         """Append documents; sentences without pieces are left out, and so are documents without any."""
@@ -153,8 +209,9 @@ class TokenStoreWriter:
         self.documents += len(filled.sentences)
         self.sentences += len(filled.sentence_lengths)
         self.tokens += len(filled.ids)
-        if WORD_STARTS in self._columns:
-            self.words += int(filled.columns[WORD_STARTS].sum())
+        for name in self._columns:
+            for what, chosen in _COUNTED[name](filled.columns[name]).items():
+                self._counted[what] += int(np.count_nonzero(chosen))
         if self._pending_tokens >= _TOKENS_PER_RECORD_BATCH:
             self._flush()
 
@@ -164,15 +221,21 @@ class TokenStoreWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with self._split:  # which closes its file whatever happens, and describes itself where nothing is raised
-            if error is not None:
-                raise error
-            self._flush()
+        try:
+            if error is None:
+                self._flush()
+        finally:
+            if self._file is not None:
+                self._file.close()
 
     def counts(self) -> dict[str, int]:
         """For the manifest."""
-        counts = {"documents": self.documents, "sentences": self.sentences, "tokens": self.tokens}
-        return counts | {"words": self.words} if WORD_STARTS in self._columns else counts
+        return {"documents": self.documents, "sentences": self.sentences, "tokens": self.tokens} | self._counted
+
+    def begin(self) -> None:
+        """Make the file, even if no document comes."""
+        if self._file is None:
+            self._file = ArrowFileWriter(self.path, self._schema)
 
     def _flush(self) -> None:
         sentences = np.concatenate([part.sentences for part in self._pending]) if self._pending else np.zeros(0, int)
@@ -182,16 +245,37 @@ class TokenStoreWriter:
             ends = np.cumsum(lengths)
             document_starts = np.concatenate([[0], ends[sentence_starts[1:] - 1]])
             in_document = ends - np.repeat(document_starts[:-1], sentences)
-            ids = np.concatenate([part.ids for part in self._pending]).astype(self._dtype)
+            id_type = self._schema.field("input_ids").type.value_type
+            ids = np.concatenate([part.ids for part in self._pending]).astype(id_type.to_pandas_dtype())
             columns = {
-                "input_ids": _lists(document_starts, pa.array(ids, self._id_type)),
+                "input_ids": _lists(document_starts, pa.array(ids, id_type)),
                 "sentence_ends": _lists(sentence_starts, pa.array(in_document, pa.int32())),
             }
             for name in self._columns:
                 values = np.concatenate([part.columns[name] for part in self._pending])
                 columns[name] = _lists(document_starts, pa.array(values, COLUMN_TYPES[name]))
-            self._split.write(columns)
+            self.begin()
+            assert self._file is not None
+            self._file.write(columns)
         self._pending, self._pending_tokens = [], 0
+
+
+class TokenStoreWriter(ShardWriter):
+    """Writes documents into one split of a single file; a context, at whose end the split is described."""
+
+    def __init__(self, directory: Path, vocabulary_size: int, *, columns: Collection[str] = ()) -> None:
+        """``columns`` are the optional ones; all documents must have them."""
+        directory.mkdir(parents=True)
+        super().__init__(directory / FIRST_FILE, store_schema(vocabulary_size, columns))
+        self.begin()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        if error is None:
+            file = ShardFile.of(self.path, self.counts())
+            describe_split(self.path.parent, self._schema, {file.file: file.sha256})
 
 
 def _lists(offsets: NDArray[np.int64], values: pa.Array) -> pa.ListArray:
@@ -199,27 +283,29 @@ def _lists(offsets: NDArray[np.int64], values: pa.Array) -> pa.ListArray:
 
 
 class TokenStore:
-    """Reads one split of a token store through a memory map."""
+    """Reads one split of a token store through memory maps."""
 
-    def __init__(self, directory: Path) -> None:
-        self._chunks: dict[str, list[Any]] = {}
+    def __init__(self, directory: Path, files: Sequence[str] | None = None) -> None:
+        """``files`` are names in the directory, in their order; by default those that the split itself lists."""
+        paths = split_files(directory) if files is None else [directory / name for name in files]
+        names = read_schema(paths[0]).names if paths else ["input_ids", "sentence_ends"]
+        self._chunks: dict[str, list[Any]] = {name: [] for name in names if name != "sentence_ends"}
         token_counts: list[NDArray[np.int64]] = []
         sentence_counts: list[NDArray[np.int64]] = []
         ends: list[NDArray[np.int64]] = []
-        for batch in read_record_batches(directory):
+        for batch in read_record_batches(paths):
             if batch.num_rows == 0:
                 continue
             ids, sentence_ends = batch.column("input_ids"), batch.column("sentence_ends")
-            for name in batch.schema.names:
-                if name != "sentence_ends":
-                    values = batch.column(name).flatten()
-                    is_bits = pa.types.is_boolean(values.type)
-                    self._chunks.setdefault(name, []).append(values if is_bits else values.to_numpy())
+            for name, chunks in self._chunks.items():
+                values = batch.column(name).flatten()
+                is_bits = pa.types.is_boolean(values.type)
+                chunks.append(values if is_bits else values.to_numpy())
             token_counts.append(np.diff(ids.offsets.to_numpy()).astype(np.int64))
             sentence_counts.append(np.diff(sentence_ends.offsets.to_numpy()).astype(np.int64))
             ends.append(sentence_ends.flatten().to_numpy().astype(np.int64))
         self._chunk_starts = np.concatenate(
-            [[0], np.cumsum([len(chunk) for chunk in self._chunks.get("input_ids", [])])]
+            [[0], np.cumsum([len(chunk) for chunk in self._chunks["input_ids"]])]
         ).astype(np.int64)
         self.document_starts = _starts(token_counts)
         self.sentence_starts = _starts(sentence_counts)
@@ -271,7 +357,19 @@ def _starts(counts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def open_split(data: DataDirectory, split: str) -> TokenStore:
-    """The ``train`` or ``heldout`` documents of a dynamic store."""
-    if not (data.path / split).is_dir():
+    """The ``train`` or ``heldout`` documents of a store, or of the store beside static rows.
+
+    Raises ``DataError`` where a file is missing or is not as it was written.
+    """
+    if split not in data.shards:
         raise DataError(f"there is no {split} split", path=data.path, hint=f"build it again with `{MADE_BY}`")
-    return TokenStore(data.path / split)
+    directory = data.store_directory / split
+    check_files(directory, data.shards[split])
+    return TokenStore(directory, [shard.file for shard in data.shards[split]])
+
+
+def check_static_rows(data: DataDirectory, split: str) -> list[Path]:
+    """The files of a split's finished rows. Raises ``DataError`` where one is missing or is not as it was written."""
+    directory = data.path / split
+    check_files(directory, data.rows[split])
+    return [directory / file.file for file in data.rows[split]]

@@ -1,68 +1,94 @@
-"""Pretraining data built from text."""
+"""Pretraining data built from text: a token store, a share of one, more of one, or finished rows."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bertcli.config.mask import MaskBuild
 from bertcli.contracts.objective import Objective, columns_read, make_objectives, relations_of
 from bertcli.core import fingerprints
-from bertcli.core.atomic import check_output_dir, new_directory
+from bertcli.core.atomic import check_output_dir, resumable_directory
 from bertcli.core.manifest import write_manifest
 from bertcli.core.messages import notice, progress
 from bertcli.core.ramps import Ramp
 from bertcli.core.settings import Flag
-from bertcli.data.arrow_files import write_split_names
-from bertcli.data.building import SPLITS, StoreCounts, write_static_rows, write_token_stores
-from bertcli.data.chunk_encoding import Keeping
+from bertcli.data.arrow_files import FIRST_FILE, write_split_names
+from bertcli.data.building import SPLITS
 from bertcli.data.coverage import tokens_covered
 from bertcli.data.examples import DynamicExamples
-from bertcli.data.held_out import SMALLEST_CORPUS
+from bertcli.data.held_out import HeldOut
 from bertcli.data.opening import DEFAULT_SEQ_LENGTH, check_pairs, choose_sequence_kind, word_boundaries
 from bertcli.data.relations import pairing_fault
-from bertcli.data.token_store import WORD_STARTS, SequenceKind, TokenStore
-from bertcli.errors import ConfigError, InputFileError
-from bertcli.text import corpus
+from bertcli.data.shards import ShardFile
+from bertcli.data.static_rows import write_static_rows
+from bertcli.data.store_finishing import StoreFacts, finish_store
+from bertcli.data.token_store import WORD_STARTS, SequenceKind, TokenStore, store_directory
+from bertcli.errors import ConfigError
+from bertcli.stages.mask_append import append_masks
+from bertcli.stages.mask_store import PART, CorpusBuild, MaskReport, continued_notes, tell_counts, write_data_manifest
 from bertcli.text.chinese_words import WAYS, check_words
-from bertcli.text.phrases import PhraseFinder
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
-
-_LONG_WORD = 3
-"""Ideographs in the average word beyond which it is no word: words of Chinese have 1.5 to 1.8, clauses 4 and more."""
-
-
-@dataclass(frozen=True)
-class MaskReport:
-    """What ``mask build`` wrote; ``cased`` and ``tokens_in_spans`` are shares of the tokens."""
-
-    directory: str
-    static: bool
-    documents: int
-    heldout_documents: int
-    dropped: dict[str, int]
-    sentences: int
-    tokens: int
-    words: int | None
-    ideographs_per_word: float | None
-    cased: float | None
-    spans: int | None
-    tokens_in_spans: float | None
-    rows: int | None
-    tokens_used: float | None
-    unknown_rate: float
-    bytes_on_disk: int
-    elapsed_seconds: float
 
 
 def build_masks(config: MaskBuild) -> MaskReport:
     """Text to a data directory. Raises a ``UserError`` before any work where the input cannot be used."""
     started_at = time.monotonic()
-    check_output_dir(config.output, overwrite=config.overwrite, inputs=_inputs(config))
+    if config.append:
+        _check_appending(config)
+    else:
+        check_output_dir(config.output, overwrite=config.overwrite, inputs=_inputs(config))
+    objectives = _check_static(config)
+    _check_job(config)
+    kind = choose_sequence_kind(config.sequences, objectives)
+    tokenizer = load_tokenizer(config.vocab)
+    tokenizer.check_casing()
+    check_words(config.words, tokenizer)
+    if config.capitals and not tokenizer.vocabulary.lowercase:
+        raise ConfigError(
+            "--capitals is for vocabularies that lower-case: this one keeps capitals, and its pieces show them",
+            hint="leave out --capitals, or take an uncased vocabulary",
+        )
+    if config.append:
+        return append_masks(config, tokenizer, started_at=started_at)
+    build = CorpusBuild.of(config, tokenizer)
+    if config.shard is not None:
+        return _build_part(build, started_at)
+    with resumable_directory(config.output, overwrite=config.overwrite) as directory:
+        store = store_directory(directory, static=config.static)
+        with continued_notes(directory, build.fingerprint(), store=store) as notes:
+            dropped = build.write(store, notes, HeldOut(config.held_out))
+            facts = finish_store(store, notes.ordered(), config.held_out)
+            tell_counts(facts)
+            rows, used = None, None
+            if config.static:
+                rows, used = _write_static(directory, store, facts, config, objectives, kind, tokenizer)
+            tokenizer.save(directory / "vocab")
+            write_data_manifest(
+                directory,
+                facts,
+                config=config.dump_contents(),
+                vocabulary=tokenizer.vocabulary.dump(),
+                corpus=fingerprints.of_value(list(build.digests.values())),
+                dropped=dropped,
+                seq_length=(config.seq_length or DEFAULT_SEQ_LENGTH) if config.static else None,
+                sequences=kind if config.static else None,
+                rows=rows,
+            )
+    return MaskReport.of(
+        config.output,
+        facts,
+        dropped=dropped,
+        started_at=started_at,
+        rows=None if rows is None else rows["train"][0].counts["rows"],
+        tokens_used=used,
+    )
+
+
+def _check_static(config: MaskBuild) -> dict[str, Objective]:
+    """The objectives of static rows; a token store takes none."""
     objectives = make_objectives(config.objectives.chosen())
     if objectives and not config.static:
         raise ConfigError(
@@ -78,85 +104,12 @@ def build_masks(config: MaskBuild) -> MaskReport:
             hint="add --mask-unit word, or leave out --static or --words",
         )
     _check_static_rates(objectives)
-    kind = choose_sequence_kind(config.sequences, objectives)
-    tokenizer = load_tokenizer(config.vocab)
-    tokenizer.check_casing()
-    check_words(config.words, tokenizer)
-    if config.capitals and not tokenizer.vocabulary.lowercase:
-        raise ConfigError(
-            "--capitals is for vocabularies that lower-case: this one keeps capitals, and its pieces show them",
-            hint="leave out --capitals, or take an uncased vocabulary",
-        )
-    keeping = Keeping(
-        words=config.words,
-        capitals=config.capitals,
-        spans=config.spans_column is not None,
-        phrases=PhraseFinder.of(config.phrases, tokenizer) if config.phrases is not None else None,
-    )
-    files = corpus.find_files(config.corpus)
-    with new_directory(config.output, overwrite=config.overwrite) as directory:
-        stores = directory / "stores" if config.static else directory
-        with progress("encoding", None, "characters") as bar:
-            selection = corpus.Selection(**config.selecting())
-            documents = corpus.read_documents(files, **config.reading(), selection=selection)
-            counts = write_token_stores(
-                stores,
-                documents,
-                tokenizer,
-                sentences=config.sentences,
-                keeping=keeping,
-                held_out=config.held_out,
-                workers=config.worker_processes,
-                progress=bar,
-            )
-        _tell_counts(counts, config.held_out)
-        if keeping.marks_spans and not sum(split["spans"] for split in counts.splits.values()):
-            notice("no entity or phrase was found in the corpus: the column of spans is empty")
-        rows = used = None
-        if config.static:
-            rows, used = _write_static(directory, stores, config, objectives, kind, tokenizer, counts.splits)
-            shutil.rmtree(stores)
-        write_split_names(directory, list(SPLITS))
-        tokenizer.save(directory / "vocab")
-        facts = {
-            "static": config.static,
-            "vocabulary": tokenizer.vocabulary.dump(),
-            "seed": config.seed,
-            "counts": counts.splits,
-            "dropped": selection.dropped(),
-            "corpus": corpus.fingerprint(files),
-            "words": config.words,
-            "seq_length": (config.seq_length or DEFAULT_SEQ_LENGTH) if config.static else None,
-            "sequences": kind if config.static else None,
-        }
-        write_manifest(
-            directory,
-            kind="data",
-            command="mask build",
-            config=config.dump(),
-            fingerprint=_fingerprint(directory, facts),
-            **facts,
-        )
-    train, held_out = counts.splits["train"], counts.splits["heldout"]
-    return MaskReport(
-        directory=str(config.output),
-        static=config.static,
-        documents=train["documents"],
-        heldout_documents=held_out["documents"],
-        dropped=selection.dropped(),
-        sentences=train["sentences"],
-        tokens=train["tokens"],
-        words=train.get("words"),
-        ideographs_per_word=counts.ideographs_per_word or None,
-        cased=train["cased"] / train["tokens"] if "cased" in train else None,
-        spans=train.get("spans"),
-        tokens_in_spans=train["tokens_in_spans"] / train["tokens"] if "spans" in train else None,
-        rows=rows,
-        tokens_used=used,
-        unknown_rate=counts.unknown_rate,
-        bytes_on_disk=sum(file.stat().st_size for file in config.output.rglob("*") if file.is_file()),
-        elapsed_seconds=time.monotonic() - started_at,
-    )
+    return objectives
+
+
+def _inputs(config: MaskBuild) -> tuple[str | Path, ...]:
+    more = [config.phrases] if config.phrases is not None else []
+    return (*config.corpus, config.vocab, *more, *([] if config.words in WAYS else [config.words]))
 
 
 def _flags_of(objectives: dict[str, Objective]) -> list[str]:
@@ -187,52 +140,79 @@ def _check_static_rates(objectives: dict[str, Objective]) -> None:
                 )
 
 
-def _inputs(config: MaskBuild) -> tuple[str | Path, ...]:
-    more = [config.phrases] if config.phrases is not None else []
-    return (*config.corpus, config.vocab, *more, *([] if config.words in WAYS else [config.words]))
+def _check_job(config: MaskBuild) -> None:
+    if config.shard is None:
+        return
+    reasons = {
+        "--deduplicate": config.deduplicate and "what another job reads is not known here",
+        "--limit": config.limit is not None and "how many documents another job reads is not known here",
+        "--static": config.static and "its rows are drawn from the whole corpus",
+    }
+    for flag, reason in reasons.items():
+        if reason:
+            raise ConfigError(f"--shard {config.shard} with {flag}: {reason}", hint=f"leave out --shard, or {flag}")
 
 
-def _fingerprint(directory: Path, facts: dict[str, Any]) -> str:
-    """Of the rows themselves and of what they are read with."""
-    rows = [fingerprints.of_file(file) for split in SPLITS for file in sorted((directory / split).glob("*.arrow"))]
-    return fingerprints.of_value([rows, facts["vocabulary"], facts["seed"]])
+def _check_appending(config: MaskBuild) -> None:
+    others = {"--shard": config.shard is not None, "--static": config.static, "--overwrite": config.overwrite}
+    for flag, is_given in others.items():
+        if is_given:
+            raise ConfigError(f"--append goes without {flag}", hint=f"leave out --append, or {flag}")
 
 
-def _tell_counts(counts: StoreCounts, held_out_share: float) -> None:
-    train, held_out = counts.splits["train"]["documents"], counts.splits["heldout"]["documents"]
-    if not train and held_out:
-        raise InputFileError(f"all {held_out:,} documents are held out", hint="hold fewer out with --held-out")
-    if not train:
-        raise InputFileError("no document of the corpus has any text", hint="look at the corpus, or at --text-column")
-    if not held_out:
-        why = "as asked" if not held_out_share else f"below {SMALLEST_CORPUS} documents, or all of one text"
-        notice(f"no document is held out ({why}), so there will be no evaluation")
-    if counts.ideographs_per_word > _LONG_WORD:
-        length = f"{counts.ideographs_per_word:.1f} ideographs"
-        notice(f"a word of Chinese has {length} on average: are there spaces between the words of this corpus?")
-    if counts.unknown_rate > 0.01:
-        notice(f"{counts.unknown_rate:.1%} of the pieces are [UNK]: does the vocabulary fit this text?")
+def _build_part(build: CorpusBuild, started_at: float) -> MaskReport:
+    """One job's share of a token store, for ``mask merge``."""
+    config = build.config
+    with (
+        resumable_directory(config.output, overwrite=config.overwrite) as directory,
+        continued_notes(directory, build.fingerprint(), store=directory) as notes,
+    ):
+        dropped = build.write(directory, notes, HeldOut(config.held_out))
+        shards = notes.ordered()
+        build.tokenizer.save(directory / "vocab")
+        number, of = config.job
+        write_manifest(
+            directory,
+            kind=PART,
+            command="mask build",
+            config=config.dump_contents(),
+            part=number,
+            of=of,
+            agreed=build.agreed,
+            files={str(number): digest for number, digest in build.digests.items()},
+            is_by_groups=build.shards.is_by_groups,
+            shards_of_groups={str(group): count for group, count in sorted(build.shards.counts.items())},
+            dropped=dropped,
+            shards=[shard.dump() for shard in shards],
+        )
+    return MaskReport.of(
+        config.output,
+        StoreFacts.of(shards, HeldOut(config.held_out)),
+        dropped=dropped,
+        started_at=started_at,
+        part=config.shard,
+    )
 
 
 def _write_static(
     directory: Path,
     stores: Path,
+    facts: StoreFacts,
     config: MaskBuild,
     objectives: dict[str, Objective],
     kind: SequenceKind,
     tokenizer: Tokenizer,
-    counts: dict[str, dict[str, int]],
-) -> tuple[int, float]:
-    """Finished rows of both splits; returns the training rows and the share of the tokens in the first copy."""
+) -> tuple[dict[str, list[ShardFile]], float]:
+    """Finished rows of both splits: their files, and the share of the training tokens in the first copy."""
     seq_length = config.seq_length or DEFAULT_SEQ_LENGTH
     columns = {column for objective in objectives.values() for column in objective.writes} - {"input_ids"}
-    rows, used = 0, 0.0
+    rows: dict[str, list[ShardFile]] = {}
+    used = 0.0
     for split in SPLITS:
-        store = TokenStore(stores / split)
+        store = TokenStore(stores / split, [file.file for file in facts.files[split]])
         chosen = objectives
         if split == "heldout":
             chosen = {name: objective.for_evaluation() for name, objective in objectives.items()}
-        reads_words = WORD_STARTS in columns_read(chosen)
         examples = DynamicExamples(
             store,
             tokenizer.vocabulary,
@@ -241,7 +221,7 @@ def _write_static(
             seq_length=seq_length,
             seed=config.seed,
             short_sequence_probability=config.short_sequence_probability,
-            boundaries=word_boundaries(store, tokenizer, counts[split]) if reads_words else None,
+            boundaries=word_boundaries(store, tokenizer) if WORD_STARTS in columns_read(chosen) else None,
         )
         copies = config.duplicates if split == "train" else 1
         if split == "train":
@@ -249,6 +229,7 @@ def _write_static(
         elif pairing_fault(store, relations_of(chosen)) is not None:
             copies = 0
             notice(f"the documents in {split} are too few or too short for pairs: the split stays empty")
+        shutil.rmtree(directory / split, ignore_errors=True)  # an attempt that was stopped may have left rows
         with progress(f"writing {split}", None, "rows") as bar:
             written = write_static_rows(
                 directory / split,
@@ -259,6 +240,8 @@ def _write_static(
                 label_columns=tuple(sorted(columns)),
                 progress=bar,
             )
+        rows[split] = [ShardFile.of(directory / split / FIRST_FILE, {"rows": written})]
         if split == "train":
-            rows, used = written, tokens_covered(store, examples.plan(0))
+            used = tokens_covered(store, examples.plan(0))
+    write_split_names(directory, list(SPLITS))
     return rows, used

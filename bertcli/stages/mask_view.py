@@ -12,7 +12,7 @@ from bertcli.core.messages import progress
 from bertcli.data.audit_sample import Sample, dynamic_sample, redrawn_sample, static_sample
 from bertcli.data.examples import DynamicExamples, StaticExamples
 from bertcli.data.opening import OpenData, boundaries_of, open_data
-from bertcli.data.token_store import TokenStore
+from bertcli.data.token_store import TokenStore, open_split
 from bertcli.errors import ConfigError, DataError
 
 
@@ -61,7 +61,7 @@ class View:
             seq_length=opened.seq_length,
             seed=opened.data.seed,
             short_sequence_probability=opened.data.config["short_sequence_probability"],
-            boundaries=boundaries_of(opened.data, store, "train", opened.objectives),
+            boundaries=boundaries_of(opened.data, store, opened.objectives),
         )
 
 
@@ -105,6 +105,7 @@ def open_view(config: MaskView) -> View:
 
 
 def _kept(opened: OpenData, split: str) -> TokenStore | None:
-    """The documents of a split; static data may keep theirs under ``store``."""
-    directory = opened.data.path / "store" / split if opened.data.static else opened.data.path / split
-    return TokenStore(directory) if directory.is_dir() else None
+    """The documents of a split."""
+    if not opened.data.static and split == "train":
+        return opened.store
+    return open_split(opened.data, split)

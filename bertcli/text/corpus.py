@@ -17,7 +17,7 @@ from bertcli.text.remote_files import CorpusFile, RemoteFile
 from bertcli.text.selection import Selection
 from bertcli.text.spans import Spans
 
-__all__ = ["Document", "Selection", "find_files", "fingerprint", "read_documents"]
+__all__ = ["Document", "Selection", "file_fingerprint", "find_files", "fingerprint", "read_documents"]
 
 DEFAULT_TEXT_COLUMN = "text"
 
@@ -50,14 +50,16 @@ def read_documents(
     errors: Errors = "strict",
     selection: Selection | None = None,
     limit: int | None = None,
+    share_of: Sequence[CorpusFile] | None = None,
 ) -> Iterator[Document]:
     """The documents of all files in order that are kept, at most ``limit``; texts of white space alone are none.
 
     ``auto``: a row of a table is a document; in a text file blank lines stand between documents, and where there is
     none, every line is one. Raises ``InputFileError`` where a file does not hold what is asked, or none holds a
-    document; ``ConfigError`` where a column is named and no file is a table.
+    document; ``ConfigError`` where a column is named and no file is a table. Where ``files`` are a share of a corpus
+    they may hold no document and no table.
     """
-    if not any(file_format(file) in TABLE_SUFFIXES for file in files):
+    if not any(file_format(file) in TABLE_SUFFIXES for file in share_of or files):
         columns = {"--text-column": text_column, "--group-column": group_column, "--spans-column": spans_column}
         for flag, column in columns.items():
             if column is not None:
@@ -73,7 +75,7 @@ def read_documents(
         yield document
     reader.tell_skipped()
     selection.tell()
-    if not count:
+    if not count and share_of is None:
         names = ", ".join(map(str, files[:3])) + (", …" if len(files) > 3 else "")
         if selection.short:
             raise InputFileError(
@@ -86,13 +88,16 @@ def read_documents(
 
 
 def fingerprint(files: Sequence[CorpusFile]) -> str:
-    """SHA-256 over the contents of the files as they are on disk, in their order; their names do not matter.
+    """SHA-256 over the contents of the files as they are on disk, in their order; their names do not matter."""
+    return fingerprints.of_value(list(map(file_fingerprint, files)))
+
+
+def file_fingerprint(file: CorpusFile) -> str:
+    """SHA-256 of a file as it is on disk.
 
     Of a remote file, which would have to be read once more, it knows the address and the version instead.
     """
-    return fingerprints.of_value(
-        [file.version() if isinstance(file, RemoteFile) else fingerprints.of_file(file) for file in files]
-    )
+    return file.version() if isinstance(file, RemoteFile) else fingerprints.of_file(file)
 
 
 class _Reader:

@@ -43,7 +43,7 @@ def test_the_report_counts_documents_and_tokens(workplace, bertcli):
 def test_the_same_text_gives_the_same_bytes(workplace, bertcli):
     assert bertcli("mask", "build", "corpus.txt", "-o", "again").code == 0
     for name in ("train", "heldout"):
-        file = f"{name}/data-00000-of-00001.arrow"
+        file = f"{name}/data-00000.arrow"
         assert Path("again", file).read_bytes() == Path("bertcli-out/data", file).read_bytes()
 
 
@@ -173,9 +173,11 @@ def test_data_that_are_no_data_say_how_to_make_them(workplace, bertcli):
 
 
 def test_a_damaged_store_is_named(workplace, bertcli):
-    file = Path("bertcli-out/data/train/data-00000-of-00001.arrow")
+    file = Path("bertcli-out/data/train/data-00000.arrow")
     file.write_bytes(file.read_bytes()[:100])
-    assert "the data are damaged or incomplete" in bad(bertcli, "mask", "audit", "--mlm")
+    error = bad(bertcli, "mask", "audit", "--mlm")
+    assert "train/data-00000.arrow: truncated: 100 of" in error
+    assert "hint: build the data again with `bertcli mask build`" in error
 
 
 def test_static_data_refuse_other_objectives_and_lengths(workplace, bertcli):

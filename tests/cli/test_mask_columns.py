@@ -138,10 +138,7 @@ def test_a_list_of_words_tells_the_words_of_chinese(folder, bertcli):
     Path("words").write_text("中文 12 n\n", encoding="utf-8")
     build(bertcli, "c.txt", "--words", "words")
     assert column("word_starts") == "中1 文 中1 a1 ##b"
-    data = DataDirectory.open(Path("bertcli-out/data"))
-    assert (data.words, data.ideographs) == ("words", 9)
-    build(bertcli, "c.txt")
-    assert DataDirectory.open(Path("bertcli-out/data")).ideographs == 9
+    assert DataDirectory.open(Path("bertcli-out/data")).words == "words"
 
 
 def test_a_misspelt_way_of_telling_words_is_refused(folder, bertcli):

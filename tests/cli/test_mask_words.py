@@ -95,7 +95,7 @@ def test_the_number_of_processes_changes_no_word(chinese, bertcli, monkeypatch):
     monkeypatch.setattr(building, "_CHARACTERS_PER_CALL", 100)
     for workers in (1, 3):
         build(bertcli, "plain.txt", "--words", "jieba", "--workers", workers, "-o", f"of-{workers}")
-    stores = [Path(f"of-{workers}/train/data-00000-of-00001.arrow").read_bytes() for workers in (1, 3)]
+    stores = [Path(f"of-{workers}/train/data-00000.arrow").read_bytes() for workers in (1, 3)]
     assert stores[0] == stores[1]
 
 

@@ -1,10 +1,12 @@
 import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bertcli.core import atomic
-from bertcli.errors import OutputError
+from bertcli.errors import InputFileError, OutputError
 
 
 def test_a_directory_appears_whole_or_not_at_all(tmp_path):
@@ -59,6 +61,52 @@ def test_overwriting_never_takes_an_input(tmp_path):
     with pytest.raises(OutputError, match="holds an input"):
         atomic.check_output_dir(run, overwrite=True, inputs=[run / "model"])
     atomic.check_output_dir(run, overwrite=True, inputs=[tmp_path / "elsewhere"])
+
+
+def test_a_failure_leaves_what_can_be_continued_and_an_error_of_the_users_does_not(tmp_path):
+    with pytest.raises(RuntimeError), atomic.resumable_directory(tmp_path / "out") as partial:
+        (partial / "half").write_text("x")
+        raise RuntimeError
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(OutputError, match="the disk is full"), atomic.resumable_directory(tmp_path / "out") as partial:
+        assert (partial / "half").read_text() == "x"
+        with atomic.new_file(partial / "file"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+    with atomic.resumable_directory(tmp_path / "out") as partial:
+        (partial / "whole").write_text("y")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["half", "whole"]
+    with pytest.raises(InputFileError), atomic.resumable_directory(tmp_path / "other"):
+        raise InputFileError("no good")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_full_disk_says_that_the_work_can_be_continued(tmp_path):
+    with pytest.raises(OutputError) as caught, atomic.resumable_directory(tmp_path / "out"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert caught.value.hint == "free some room: the same command then continues"
+
+
+def test_two_processes_do_not_write_the_same(tmp_path):
+    holding = (
+        "import fcntl, sys; file = open(sys.argv[1], 'ab'); fcntl.lockf(file, fcntl.LOCK_EX);"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    partial = atomic.partial_path(tmp_path / "out")
+    partial.mkdir()
+    command = [sys.executable, "-c", holding, str(partial / atomic.LOCK_NAME)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        with (
+            pytest.raises(OutputError, match="another process is writing this") as caught,
+            atomic.resumable_directory(tmp_path / "out"),
+        ):
+            raise AssertionError
+        assert caught.value.hint == "wait for it, or choose another place with -o"
+        assert partial.is_dir()
+        other.stdin.close()
+    with atomic.resumable_directory(tmp_path / "out"):
+        pass
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_json_that_is_no_json_is_refused(tmp_path):

@@ -1,12 +1,19 @@
 import numpy as np
+import pytest
 
-from bertcli.data.held_out import split_documents
+from bertcli.data.held_out import HeldOut, SmallestHash, smallest_to_hold_out
 from bertcli.text.document_hash import document_hash
 
 
-def split(texts, share):
-    decided = list(split_documents(((text, text) for text in texts), share))
-    return [text for held_out, text in decided if held_out], [text for held_out, text in decided if not held_out]
+def decided(texts, share, key=None):
+    return list(HeldOut(share, key).split((text, text) for text in texts))
+
+
+def split(texts, share, key=None):
+    of_texts = decided(texts, share, key)
+    return [text for held_out, _, text in of_texts if held_out], [
+        text for held_out, _, text in of_texts if not held_out
+    ]
 
 
 def test_the_share_of_held_out_documents_is_the_one_asked_for():
@@ -27,25 +34,15 @@ def test_composed_and_decomposed_characters_are_the_same_text():
     assert document_hash("caf\u00e9") == document_hash("cafe\u0301")
 
 
-def test_from_ten_documents_on_at_least_the_one_with_the_smallest_hash_is_held_out():
-    texts = [f"document {n}" for n in range(10)]
-    held_out, training = split(texts, 1e-9)
-    assert held_out == [min(texts, key=document_hash)]
-    assert len(training) == 9
+def test_every_document_is_decided_as_it_is_read():
+    read = []
+    found = HeldOut(0.5).split((str(n), read.append(n) or n) for n in range(20))
+    assert [(number, len(read)) for _, _, number in found] == [(n, n + 1) for n in range(20)]
 
 
-def test_below_ten_documents_none_is_held_out_by_default():
-    held_out, training = split([f"document {n}" for n in range(9)], 1e-9)
-    assert held_out == []
-    assert len(training) == 9
-
-
-def test_copies_of_the_document_with_the_smallest_hash_stay_together():
-    texts = [f"document {n}" for n in range(10)]
-    smallest = min(texts, key=document_hash)
-    held_out, training = split([*texts, smallest], 1e-9)
-    assert held_out == [smallest, smallest]
-    assert smallest not in training
+def test_a_document_held_out_besides_takes_its_copies_with_it():
+    held_out, training = split(["one", "two", "three", "two"], 0.0, document_hash("two"))
+    assert (held_out, training) == (["two", "two"], ["one", "three"])
 
 
 def test_nothing_is_held_out_where_nothing_shall_be():
@@ -53,22 +50,38 @@ def test_nothing_is_held_out_where_nothing_shall_be():
     assert held_out == []
 
 
-def test_no_document_waits_once_one_is_held_out():
-    groups = sorted((f"group {n}" for n in range(100)), key=document_hash)
-    held_out, others = groups[0], groups[1:]
-    share = (document_hash(held_out) + document_hash(others[0])) / 2 / 2**64
-    texts = [others[0], others[1], others[0], held_out, *[others[0]] * 5]
-    read = []
-    decided = split_documents(((text, read.append(text) or len(read)) for text in texts), share)
-    waits = [(len(read) - number, number, held) for held, number in decided]
-    assert [(number, held) for _, number, held in waits] == [
-        *[(2, False), (1, False), (3, False), (4, True)],
-        *[(number, False) for number in range(5, 10)],
-    ]
-    assert [wait for wait, *_ in waits[3:]] == [0] * 6
+def smallest_of(texts, first_row=0, blocks=1):
+    smallest = SmallestHash()
+    for block in np.array_split(np.array([document_hash(text) for text in texts], np.uint64), blocks):
+        smallest.add(block, first_row)
+        first_row += len(block)
+    return smallest
 
 
-def test_no_document_waits_where_none_shall_be_held_out():
-    read = []
-    decided = split_documents((("same", read.append(n) or n) for n in range(5)), 0.0)
-    assert [(number, len(read)) for _, number in decided] == [(n, n + 1) for n in range(5)]
+@pytest.mark.parametrize("blocks", [1, 2, 5])
+def test_the_rows_with_the_smallest_hash_are_known_however_they_come(blocks):
+    texts = [f"document {n}" for n in range(10)]
+    least = min(texts, key=document_hash)
+    texts = [least, *texts[::-1], least, least]
+    smallest = smallest_of(texts, blocks=blocks)
+    assert smallest.key == document_hash(least)
+    rows = [row for row, text in enumerate(texts) if text == least]
+    assert [row for first, end in smallest.runs for row in range(first, end)] == rows
+    assert smallest.rows == len(rows) == 4
+    assert np.flatnonzero(smallest.among(0, len(texts))).tolist() == rows
+    assert np.flatnonzero(smallest.among(1, len(texts) - 2)).tolist() == [row - 1 for row in rows[1:-1]]
+
+
+def test_from_ten_documents_on_at_least_the_one_with_the_smallest_hash_is_held_out():
+    texts = [f"document {n}" for n in range(10)]
+    shards = [(5, 0, smallest_of(texts[:5])), (5, 0, smallest_of(texts[5:]))]
+    assert smallest_to_hold_out(shards, 1e-9) == min(map(document_hash, texts))
+    assert smallest_to_hold_out(shards, 0.0) is None
+    assert smallest_to_hold_out([(4, 0, shards[0][2]), shards[1]], 1e-9) is None
+    assert smallest_to_hold_out([(5, 1, None), *shards], 1e-9) is None
+
+
+def test_where_all_documents_are_of_one_text_none_is_held_out():
+    shards = [(10, 0, smallest_of(["same"] * 10)), (3, 0, smallest_of(["same"] * 3))]
+    assert smallest_to_hold_out(shards, 0.01) is None
+    assert smallest_to_hold_out([*shards, (1, 0, smallest_of(["other"]))], 0.01) is not None

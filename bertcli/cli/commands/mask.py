@@ -6,17 +6,19 @@ import shlex
 import sys
 from collections.abc import Iterator
 from itertools import cycle, groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertcli.cli import console
 from bertcli.cli.options import command_app, configured_command
-from bertcli.config.mask import DEFAULT_DATA, MaskAudit, MaskBuild, MaskShow
+from bertcli.config.mask import DEFAULT_DATA, MaskAudit, MaskBuild, MaskMerge, MaskShow
 from bertcli.contracts.audit import Check
 from bertcli.core.messages import notice
 
 if TYPE_CHECKING:
     from bertcli.stages.mask_audit import NearDuplicates
     from bertcli.stages.mask_show import ShownPiece
+    from bertcli.stages.mask_store import MaskReport
 
 app = command_app(help="Build pretraining data, show its masks, audit them.")
 
@@ -34,13 +36,25 @@ _LEAK_HINT = "build the data again with --deduplicate, or with a --group-column 
 
 def build(config: MaskBuild, as_json: bool) -> None:
     """Turn text into pretraining data: a token store, or with --static finished masked rows."""
-    from dataclasses import asdict
-
     from bertcli.stages.mask_build import build_masks
 
-    report = build_masks(config)
-    where = [] if config.output == DEFAULT_DATA else ["--data", report.directory]
+    _tell(build_masks(config), config.output, as_json)
+
+
+def merge(config: MaskMerge, as_json: bool) -> None:
+    """Join what several jobs built with --shard: the same data as of one build."""
+    from bertcli.stages.mask_merge import merge_masks
+
+    _tell(merge_masks(config), config.output, as_json)
+
+
+def _tell(report: MaskReport, output: Path, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    where = [] if output == DEFAULT_DATA else ["--data", report.directory]
     following = shlex.join(["bertcli", "pretrain", *([] if report.static else ["--mlm", "--nsp"]), *where])
+    if report.part is not None:
+        following = f"bertcli mask merge with all {report.part.partition('/')[2]} parts"
     if as_json:
         console.show_json(asdict(report))
         notice(f"next: {following}")
@@ -60,9 +74,11 @@ def build(config: MaskBuild, as_json: bool) -> None:
         facts["spans"] = f"{report.spans:,}, with {report.tokens_in_spans:.1%} of the tokens"
     if report.rows is not None and report.tokens_used is not None:
         facts["rows"] = f"{report.rows:,} finished, using {report.tokens_used:.1%} of the tokens"
-    facts["on disk"] = f"{report.bytes_on_disk / 1e6:,.1f} MB"
+    many = "shard" if report.shards == 1 else "shards"
+    facts["on disk"] = f"{report.bytes_on_disk / 1e6:,.1f} MB in {report.shards:,} {many}"
     facts["time"] = f"{report.elapsed_seconds:,.1f} s"
-    console.show_facts(f"data: {report.directory}", facts)
+    part = "" if report.part is None else f", part {report.part}"
+    console.show_facts(f"data: {report.directory}{part}", facts)
     notice(f"next: {following}")
 
 
@@ -151,5 +167,6 @@ def _figure(value: float) -> str:
 
 
 configured_command(app, "build", MaskBuild, build, example="bertcli mask build corpus.txt")
+configured_command(app, "merge", MaskMerge, merge, example="bertcli mask merge part1 part2 part3")
 configured_command(app, "show", MaskShow, show, example="bertcli mask show --mlm --nsp")
 configured_command(app, "audit", MaskAudit, audit, example="bertcli mask audit --mlm --nsp")
