@@ -32,11 +32,12 @@ def write_static_rows(
     ids = pa.uint16() if vocabulary.size <= 1 << 16 else pa.int32()
     labels = pa.int16() if vocabulary.size < 1 << 15 else pa.int32()
     types = {"input_ids": ids, "token_type_ids": pa.int8(), "attention_mask": pa.int8(), "labels": labels}
+    of_pieces = [name for name in label_columns if name.endswith("labels")]
     fields: list[tuple[str, pa.DataType]] = []
-    with_labels = "labels" in label_columns
-    fields += [(name, pa.list_(kind)) for name, kind in types.items() if name != "labels" or with_labels]
-    fields += [(name, pa.int8()) for name in label_columns if name != "labels"]
-    fills = {"input_ids": vocabulary.pad_id, "labels": IGNORED}
+    fields += [(name, pa.list_(kind)) for name, kind in types.items() if name != "labels" or name in of_pieces]
+    others = [name for name in label_columns if name not in types]
+    fields += [(name, pa.list_(pa.int8()) if name in of_pieces else pa.int8()) for name in others]
+    fills = {"input_ids": vocabulary.pad_id} | dict.fromkeys(of_pieces, IGNORED)
     with ArrowSplitWriter(directory, pa.schema(fields)) as split:
         for copy in range(copies):
             count = examples.count(copy)

@@ -105,7 +105,9 @@ def open_view(config: MaskView) -> View:
 
 
 def _kept(opened: OpenData, split: str) -> TokenStore | None:
-    """The documents of a split."""
+    """The documents of a split; None where only finished rows were kept."""
     if not opened.data.static and split == "train":
         return opened.store
+    if opened.data.static and not opened.data.store_directory.is_dir():
+        return None
     return open_split(opened.data, split)

@@ -398,7 +398,7 @@ def test_what_was_drawn_is_audited_copy_by_copy(static, bertcli, monkeypatch):
         return [
             exact("mlm: labels that are not drawn", wrong, 0, needs_originals=True),
             exact("mlm: rows", float(len(seen) == 1), 1),
-            exact("mlm: epoch", float(evidence.epoch), 0, needs_originals=True),
+            exact("mlm: epoch", float(evidence.corruption.epoch), 0, needs_originals=True),
         ]
 
     monkeypatch.setattr(MaskedLanguageModel, "audit", look)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tokenizers
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from bertcli.data.chunk_encoding import ChunkEncoder, EncodedChunk, Keeping
+from bertcli.data.token_store import ShardWriter, store_schema
 from bertcli.text.phrases import PhraseFinder
 from bertcli.text.pieces import SPECIALS
 from bertcli.text.tokenizer import Tokenizer
@@ -85,16 +87,26 @@ def test_spans_of_the_corpus_come_before_phrases(tmp_path: Path):
     finder = PhraseFinder.of(tmp_path / "p", wordpiece())
     chunk = encoded(wordpiece(), ("a b c d. New york", (2, 3)), ("b c d",), spans=True, phrases=finder)
     assert shown(wordpiece(), chunk, "spans") == "a b1 c1 d2 . new1 y2 ##o2 ##r2 ##k2 b1 c2 d2"
-    chunk = encoded(wordpiece(), ("b c d new york", (0, 1)), phrases=finder, spans=True, capitals=True)
-    assert chunk.counts["spans"] == (3, 0)
-    assert chunk.counts["tokens_in_spans"] == (8, 0)
 
 
-def test_what_is_counted_is_counted_for_each_split():
+def test_what_is_kept_is_counted_for_each_file(tmp_path: Path):
+    keeping = Keeping(capitals=True, spans=True)
     chunk = [(False, "A b 中", ((0, 1),)), (True, "C 中文 d C", ((0, 4), (5, 6)))]
-    counts = ChunkEncoder(wordpiece(), "split", Keeping(capitals=True, spans=True))(chunk).counts
-    assert counts == {"ideographs": (1, 2), "cased": (1, 2), "spans": (1, 2), "tokens_in_spans": (1, 4)}
-    assert ChunkEncoder(wordpiece(), "split", Keeping())(chunk[:1]).counts == {"ideographs": (1, 0)}
+    documents = ChunkEncoder(wordpiece(), "split", keeping)(chunk).documents
+    schema = store_schema(100, keeping.columns)
+    with ShardWriter(tmp_path / "a", schema) as first, ShardWriter(tmp_path / "b", schema) as second:
+        first.add(documents.where(np.array([True, False])))
+        second.add(documents.where(np.array([False, True])))
+    assert first.counts() == {"documents": 1, "sentences": 1, "tokens": 3} | {
+        "cased": 1,
+        "spans": 1,
+        "tokens_in_spans": 1,
+    }
+    assert second.counts() == {"documents": 1, "sentences": 1, "tokens": 5} | {
+        "cased": 2,
+        "spans": 2,
+        "tokens_in_spans": 4,
+    }
 
 
 def test_with_words_of_chinese_spans_are_of_these_words(tmp_path: Path):
