@@ -17,7 +17,7 @@ from bertcli.contracts.batch import IGNORED
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.blocks import in_blocks
 from bertcli.core.messages import Progress
-from bertcli.core.workers import map_in_order
+from bertcli.core.workers import ALONE, Pool, map_in_order
 from bertcli.data.arrow_files import ArrowSplitWriter
 from bertcli.data.chunk_encoding import ChunkEncoder, kept_columns
 from bertcli.data.examples import DynamicExamples
@@ -52,7 +52,7 @@ def write_token_stores(
     sentences: Sentences = "split",
     words: Words = "none",
     held_out: float,
-    workers: int = 1,
+    workers: Pool = ALONE,
     progress: Progress,
 ) -> StoreCounts:
     """Write ``train`` and ``heldout`` under ``directory``. A document's group, where it has one, is held out whole.

@@ -84,7 +84,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
                 sentences=config.sentences,
                 words=config.words,
                 held_out=config.held_out,
-                workers=config.worker_processes,
+                workers=config.pool,
                 progress=bar,
             )
         _tell_counts(counts, config.held_out)
