@@ -19,12 +19,15 @@ def _check_address(address: str) -> str:
     return address
 
 
+_Address = Annotated[str, AfterValidator(_check_address)]
+
+
 class Workers(Settings):
     """Who works through text."""
 
     workers: Annotated[int | None, Field(ge=1), Flag("--workers")] = None
     """Processes that work through the text (default: the cores of the machine). The result does not depend on them."""
-    dask: Annotated[str | None, AfterValidator(_check_address), Flag("--dask")] = None
+    dask: Annotated[_Address | None, Flag("--dask")] = None
     """Address of a Dask scheduler whose workers work through the text, for example tcp://host:8786."""
 
     @model_validator(mode="after")
