@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,18 @@ def vocabulary() -> Vocabulary:
         lowercase=True,
         fingerprint="test",
     )
+
+
+@pytest.fixture(scope="module")
+def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Dask scheduler in this process and two worker processes of one thread each."""
+    from distributed import LocalCluster
+
+    place = tmp_path_factory.mktemp("dask")
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory=str(place), silence_logs=50
+    ) as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ show them in its logs.
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import platform
 import threading
@@ -30,7 +31,7 @@ Result = TypeVar("Result")
 
 _AHEAD = 2
 """Pieces of work per thread of the cluster that wait or are done before their turn."""
-_CONNECTING_SECONDS = 10
+_CONNECTING_SECONDS = 10.0
 _LOOKING_SECONDS = 2.0
 """Between two looks at how many workers there are."""
 _LONELY_SECONDS = 10.0
@@ -38,6 +39,8 @@ _LONELY_SECONDS = 10.0
 _GIVING_UP_SECONDS = 1800.0
 """Without any worker until the run fails."""
 _FETCHING_SECONDS = 300
+_MOST_RUNS = 4
+"""Whose functions a worker keeps: where a command was killed, nobody says that its own may go."""
 _OF_THE_SCHEDULER = ("python", "bertcli", "distributed")
 _OF_A_WORKER = (*_OF_THE_SCHEDULER, "numpy", "pyarrow", "tokenizers", "jieba")
 """What decides on the bytes of a result, or on whether they can be read."""
@@ -58,7 +61,9 @@ def map_on_cluster(
         cluster.check_versions()
         run = uuid.uuid4().hex
         # A task of its own, not scattered data: those are lost with the workers that hold them.
-        functions = client.submit(_same, _Functions(_pickled(make), _versions()), key=f"bertcli-make-{run}", pure=False)
+        functions = client.submit(
+            _same, _Functions(run, _pickled(make), _versions()), key=f"bertcli-make-{run}", pure=False
+        )
         pending: deque[Future] = deque()
         try:
             for number, item in enumerate(items):
@@ -71,6 +76,8 @@ def map_on_cluster(
         finally:
             if pending and client.status == "running":
                 client.cancel(list(pending), force=True)
+            if client.status == "running":
+                client.run(_forget, run, on_error="ignore")
 
 
 @contextmanager
@@ -83,14 +90,25 @@ def _connected(address: str) -> Iterator[Client]:
     # Each piece of work is a graph of its own, and its text is no graph that could be made smaller.
     with quiet_distributed(), dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
         try:
+            asyncio.run(asyncio.wait_for(_greeted(address), _CONNECTING_SECONDS))
             client = Client(address, timeout=_CONNECTING_SECONDS, set_as_default=False, name="bertcli")
-        except (OSError, ValueError, TypeError, RuntimeError) as error:
+        except Exception as error:  # whatever may come of what a stranger answers
             raise ConfigError(
-                f"no Dask scheduler answers at {address} within {_CONNECTING_SECONDS} seconds",
+                f"no Dask scheduler answers at {address}",
                 hint="`dask scheduler` starts one and says its address; without --dask the work is done here",
             ) from error
         with client:
             yield client
+
+
+async def _greeted(address: str) -> None:
+    """Connect and part again: a client would wait for ever where something else than Dask listens."""
+    from distributed import Security
+    from distributed.comm import connect
+
+    secure = Security().get_connection_args("client")
+    comm = await connect(address, timeout=_CONNECTING_SECONDS, **secure)
+    await comm.close()
 
 
 class _Cluster:
@@ -209,17 +227,17 @@ def _pickled(make: Callable[[], Callable[[Any], Any]]) -> bytes:
 class _Functions:
     """The functions of a run in one worker process: one for each thread that works at the same time.
 
-    They are not safe to share, and threads that waited for one another would be idle. Dask keeps this object for as
-    long as the run needs it, and gives each process a copy without functions.
+    They are not safe to share, and threads that waited for one another would be idle. Pickled it is without them.
     """
 
-    def __init__(self, make: bytes, versions: dict[str, str | None]) -> None:
+    def __init__(self, run: str, make: bytes, versions: dict[str, str | None]) -> None:
+        self.run = run
         self._make = make
         self._versions = versions
         self._idle: list[Callable[[Any], Any]] = []
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Functions, (self._make, self._versions)
+        return _Functions, (self.run, self._make, self._versions)
 
     @contextmanager
     def one(self) -> Iterator[Callable[[Any], Any]]:
@@ -268,6 +286,18 @@ def _same(functions: _Functions) -> _Functions:
     return functions
 
 
+_runs: dict[str, _Functions] = {}  # of a worker process
+
+
 def _work(functions: _Functions, parcel: _Parcel) -> _Parcel:
+    # Dask drops a copy of what a task reads where none is waiting for a moment, and brings another.
+    with _MAKING:
+        functions = _runs.setdefault(functions.run, functions)
+        while len(_runs) > _MOST_RUNS:
+            del _runs[next(iter(_runs))]
     with functions.one() as function:
         return _Parcel.of(function(parcel.content()))
+
+
+def _forget(run: str) -> None:
+    _runs.pop(run, None)
