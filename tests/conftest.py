@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -54,7 +55,11 @@ def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     place = tmp_path_factory.mktemp("dask")
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory=str(place), silence_logs=50
+        n_workers=2,
+        threads_per_worker=1,
+        dashboard_address="127.0.0.1:0",  # None would be port 8787, which may be taken
+        local_directory=str(place),
+        silence_logs=logging.CRITICAL,
     ) as cluster:
         yield cluster
 

@@ -15,13 +15,13 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from bertcli.core.chatter import quiet_distributed
 from bertcli.core.messages import notice
-from bertcli.errors import BertcliError, ConfigError, RunError, UserError
+from bertcli.errors import ConfigError, RunError, UserError
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -38,7 +38,7 @@ _LONELY_SECONDS = 10.0
 """Without any worker until it is told."""
 _GIVING_UP_SECONDS = 1800.0
 """Without any worker until the run fails."""
-_FETCHING_SECONDS = 300
+_FETCHING_SECONDS = 60
 _MOST_RUNS = 4
 """Whose functions a worker keeps: where a command was killed, nobody says that its own may go."""
 _OF_THE_SCHEDULER = ("python", "bertcli", "distributed")
@@ -129,7 +129,7 @@ class _Cluster:
         """
         while not self._seen_threads():
             time.sleep(_LOOKING_SECONDS / 10)
-        with self._failures():
+        with self._losses():
             found = self._client.get_versions(packages=list(_OF_A_WORKER))
         ours = _versions()
         _compare(f"the Dask scheduler at {self._address}", found["scheduler"]["packages"], ours, _OF_THE_SCHEDULER)
@@ -143,26 +143,25 @@ class _Cluster:
     def _seen_threads(self) -> int:
         now = time.monotonic()
         if now - self._looked_at >= _LOOKING_SECONDS:
-            with self._failures():
+            with self._losses():
                 self._threads = sum(self._client.nthreads().values())
             self._looked_at = now
             self._tell_absence(now)
         return self._threads
 
     def result(self, future: Future) -> Any:
-        """The result of a piece of work, waited for."""
+        """The result of a piece of work, waited for. Raises what the work raised."""
         from distributed import wait
 
         while True:
-            with self._failures():
-                try:
-                    with self._client.as_current():
-                        wait([future], timeout=_LOOKING_SECONDS)
+            with self._losses(), self._client.as_current(), suppress(TimeoutError):
+                wait([future], timeout=_LOOKING_SECONDS)
+            if future.status == "error":
+                _raise_from(future)
+            if future.status != "pending":
+                with self._losses(), suppress(TimeoutError):
                     return future.result(timeout=_FETCHING_SECONDS).content()
-                except TimeoutError:
-                    if future.status == "error":
-                        raise
-            self.threads()
+            self._seen_threads()
 
     def _tell_absence(self, now: float) -> None:
         if self._threads:
@@ -180,25 +179,31 @@ class _Cluster:
             self._told = True
 
     @contextmanager
-    def _failures(self) -> Iterator[None]:
-        from distributed import CancelledError, KilledWorker
-        from distributed.comm import CommClosedError
+    def _losses(self) -> Iterator[None]:
+        """Of the scheduler, or of the way to it."""
+        from distributed import CancelledError
 
         try:
             yield
-        except BertcliError:
-            raise
-        except KilledWorker as error:
-            raise RunError(
-                "a piece of the work was given up after the Dask workers that had it were killed, one after the other,"
-                " most likely for want of memory",
-                hint="give the workers more memory each (`dask worker --memory-limit`), or fewer threads",
-            ) from error
-        except (CancelledError, CommClosedError) as error:
+        except (CancelledError, OSError) as error:
             raise RunError(
                 f"the connection to the Dask scheduler at {self._address} was lost",
                 hint="look at whether it still runs; the command has to be run again",
             ) from error
+
+
+def _raise_from(future: Future) -> NoReturn:
+    from distributed import KilledWorker
+
+    try:
+        future.result(timeout=_FETCHING_SECONDS)
+    except KilledWorker as error:
+        raise RunError(
+            "a piece of the work was given up after the Dask workers that had it were killed, one after the other,"
+            " most likely for want of memory",
+            hint="give the workers more memory each (`dask worker --memory-limit`), or fewer threads",
+        ) from error
+    raise AssertionError("work that failed raises")
 
 
 @dataclass(frozen=True)

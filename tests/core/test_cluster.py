@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -237,9 +238,9 @@ def without_workers(impatient: None, tmp_path: Path) -> Iterator[Any]:
         n_workers=0,
         processes=False,
         protocol="tcp://",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         local_directory=str(tmp_path),
-        silence_logs=50,
+        silence_logs=logging.CRITICAL,
     ) as alone:
         yield alone
 
