@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from bertcli.core.workers import available_cores, map_in_order
+from bertcli.core.workers import Processes, available_cores, map_in_order
 from bertcli.text import corpus
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
@@ -165,7 +165,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 def encoded_calls(tokenizer: Tokenizer, lines: list[str]) -> Iterator[EncodedTexts]:
     """The ids of some thousand lines at a time, from as many processes as there are cores."""
-    return map_in_order(partial(_encoder, tokenizer), calls(lines), workers=available_cores())
+    return map_in_order(partial(_encoder, tokenizer), calls(lines), workers=Processes(available_cores()))
 
 
 def _encoder(tokenizer: Tokenizer) -> Callable[[list[str]], EncodedTexts]:

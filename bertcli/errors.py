@@ -18,6 +18,9 @@ BertcliError
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 
 class BertcliError(Exception):
     """Base of all. ``message`` is one line; ``hint`` says what to do next.
@@ -41,6 +44,10 @@ class BertcliError(Exception):
         self.path = str(path) if path is not None else None
         self.line = line
         super().__init__(str(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as it is, from a worker process: ``__init__`` has arguments that ``args`` does not tell."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     def __str__(self) -> str:
         where = self.path or ""

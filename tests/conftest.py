@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,6 +53,22 @@ def vocabulary() -> Vocabulary:
 def _one_document() -> Callable[..., EncodedDocuments]:
     """``one_document(sentences)``: a document from the ids of its sentences."""
     return one_document
+
+
+@pytest.fixture(scope="module")
+def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Dask scheduler in this process and two worker processes of one thread each."""
+    from distributed import LocalCluster
+
+    place = tmp_path_factory.mktemp("dask")
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        dashboard_address="127.0.0.1:0",  # None would be port 8787, which may be taken
+        local_directory=str(place),
+        silence_logs=logging.CRITICAL,
+    ) as cluster:
+        yield cluster
 
 
 @pytest.fixture

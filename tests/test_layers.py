@@ -34,6 +34,8 @@ LIBRARIES = {
     "tokenizers": {"text"},
     "fsspec": {"text"},
     "accelerate": {"training", "stages"},
+    "dask": {"core"},
+    "distributed": {"core"},
 }
 
 

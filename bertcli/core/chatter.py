@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,14 +10,28 @@ from contextlib import contextmanager
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
     """No progress bars, load reports or warnings of transformers inside the block; errors are still raised."""
-    from transformers.utils import logging
+    from transformers.utils import logging as their_logging
 
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
+    verbosity, bars = their_logging.get_verbosity(), their_logging.is_progress_bar_enabled()
+    their_logging.set_verbosity(their_logging.CRITICAL)
+    their_logging.disable_progress_bar()
     try:
         yield
     finally:
-        logging.set_verbosity(verbosity)
+        their_logging.set_verbosity(verbosity)
         if bars:
-            logging.enable_progress_bar()
+            their_logging.enable_progress_bar()
+
+
+@contextmanager
+def quiet_distributed() -> Iterator[None]:
+    """No log lines of a Dask client inside the block; errors are still raised."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client", "tornado.application")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

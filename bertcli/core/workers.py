@@ -1,4 +1,4 @@
-"""Work spread over processes, with results in the order of the work."""
+"""Work spread over processes of this machine or of a cluster, with results in the order of the work."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, TypeVar
 
+from bertcli.core.cluster import map_on_cluster
 from bertcli.errors import RunError
 
 Item = TypeVar("Item")
@@ -24,31 +26,55 @@ _AHEAD = 2
 """Pieces of work per process that wait or are done before their turn."""
 
 
+@dataclass(frozen=True)
+class Processes:
+    """So many processes of this machine; fewer than two are the process itself."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class DaskCluster:
+    """The workers of the Dask scheduler at an address such as ``tcp://host:8786``."""
+
+    address: str
+
+
+Pool = Processes | DaskCluster
+"""Who works."""
+
+ALONE = Processes(1)
+
+
 def available_cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def map_in_order(
-    make: Callable[[], Callable[[Item], Result]], items: Iterable[Item], *, workers: int
+    make: Callable[[], Callable[[Item], Result]], items: Iterable[Item], *, workers: Pool
 ) -> Iterator[Result]:
-    """``map(make(), items)`` over ``workers`` processes; with fewer than two, or a single item, in this one.
+    """``map(make(), items)`` over ``workers``; with fewer than two processes, or a single item for them, in this one.
 
     Each process makes the function once. Only a few items are taken ahead of the result that is due; where the caller
-    stops or is interrupted, what is under way is finished first. Raises ``RunError`` where a process was killed.
+    stops or is interrupted, what is under way is finished first. Raises ``RunError`` where a process was killed; of a
+    cluster, see ``map_on_cluster``.
     """
+    if isinstance(workers, DaskCluster):
+        yield from map_on_cluster(make, items, workers.address)
+        return
     waiting = iter(items)
     first = list(islice(waiting, 2))
-    if workers < 2 or len(first) < 2:
+    if workers.count < 2 or len(first) < 2:
         yield from map(make(), chain(first, waiting))
         return
-    pool = ProcessPoolExecutor(workers, initializer=_start, initargs=(make,))
+    pool = ProcessPoolExecutor(workers.count, initializer=_start, initargs=(make,))
     try:
         pending: deque[Future[Result]] = deque()
         for item in chain(first, waiting):
             with _no_interrupts():
                 pending.append(pool.submit(_call, item))
-            if len(pending) >= _AHEAD * workers:
+            if len(pending) >= _AHEAD * workers.count:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

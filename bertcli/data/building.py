@@ -18,7 +18,7 @@ import pyarrow as pa
 from bertcli.core.atomic import sync_file
 from bertcli.core.blocks import in_blocks
 from bertcli.core.messages import Progress
-from bertcli.core.workers import map_in_order
+from bertcli.core.workers import ALONE, Pool, map_in_order
 from bertcli.data.chunk_encoding import ChunkEncoder, EncodedChunk
 from bertcli.data.corpus_shards import ShardName
 from bertcli.data.finished_shards import COUNTED, FinishedShard, Notes
@@ -52,7 +52,7 @@ def write_shards(
     schema: pa.Schema,
     held_out: HeldOut,
     notes: Notes,
-    workers: int = 1,
+    workers: Pool = ALONE,
     progress: Progress,
 ) -> None:
     """Write the files of all shards that are this job's and not in the notes yet, and note each.

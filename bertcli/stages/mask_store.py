@@ -161,7 +161,7 @@ class CorpusBuild:
                 schema=store_schema(self.tokenizer.vocabulary.size, self.keeping.columns),
                 held_out=held_out,
                 notes=notes,
-                workers=config.worker_processes,
+                workers=config.pool,
                 progress=bar,
             )
         return selection.dropped()

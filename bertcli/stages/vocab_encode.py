@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Literal
 
 from bertcli.config.vocab_encode import VocabEncode
 from bertcli.core.blocks import in_blocks
-from bertcli.core.workers import map_in_order
+from bertcli.core.workers import ALONE, map_in_order
 from bertcli.text.lines import read_stream
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
@@ -50,7 +50,7 @@ def encode_lines(config: VocabEncode, source: BinaryIO, *, as_json: bool) -> Ite
     make = partial(_LineEncoder, tokenizer, "json" if as_json else config.show)
     at_once = source.isatty()
     calls = in_blocks(read_stream(source, errors=config.errors), 0 if at_once else _CHARACTERS_PER_CALL, len)
-    yield from chain.from_iterable(map_in_order(make, calls, workers=1 if at_once else config.worker_processes))
+    yield from chain.from_iterable(map_in_order(make, calls, workers=ALONE if at_once else config.pool))
 
 
 class _LineEncoder:

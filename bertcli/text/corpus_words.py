@@ -9,6 +9,7 @@ from typing import Any
 from bertcli.config.corpus import Corpus
 from bertcli.config.counting import Counting
 from bertcli.core.messages import Progress, notice, progress
+from bertcli.core.workers import Pool, Processes
 from bertcli.errors import InputFileError
 from bertcli.text import corpus
 from bertcli.text.long_texts import cut_long
@@ -29,13 +30,13 @@ are for the sum of two texts."""
 
 @dataclass(frozen=True)
 class Budget:
-    """What the memory to use allows: processes that count, distinct words meanwhile, and bytes for them afterwards.
+    """What the memory to use allows: who counts, distinct words meanwhile, and bytes for them afterwards.
 
     Half of what does not go to the program is for words, whatever the number of processes, so that the same text gives
     the same words on every machine. Texts whose words are held at once share it.
     """
 
-    workers: int
+    workers: Pool
     counted_words: int
     learned_bytes: int
 
@@ -43,7 +44,9 @@ class Budget:
     def of(cls, counting: Counting, *, texts: int = 1) -> Budget:
         """The budget of a configuration for each of so many texts, which are read one after the other."""
         free = counting.memory_bytes - _PROGRAM_BYTES
-        workers = max(1, min(counting.worker_processes, free // 2 // _WORKER_BYTES))
+        workers = counting.pool
+        if isinstance(workers, Processes):
+            workers = Processes(max(1, min(workers.count, free // 2 // _WORKER_BYTES)))
         return cls(workers, free // 2 // _COUNTED_WORD_BYTES // texts, free // texts)
 
     @property

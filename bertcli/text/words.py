@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from tokenizers import pre_tokenizers
 
 from bertcli.core.blocks import in_blocks
-from bertcli.core.workers import map_in_order
+from bertcli.core.workers import ALONE, Pool, map_in_order
 from bertcli.text import ideographs
 from bertcli.text.normalization import WordRules
 from bertcli.text.pieces import LONGEST_WORD
@@ -82,7 +82,7 @@ def count_words(
     rules: WordRules,
     *,
     longest: int | None = LONGEST_WORD,
-    workers: int = 1,
+    workers: Pool = ALONE,
     most_words: int | None = None,
 ) -> CountedWords:
     """How often each word occurs; words of more than ``longest`` characters are left out.

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import normalizers, pre_tokenizers
 
+from bertcli.core.workers import Processes
 from bertcli.text import words as words_module
 from bertcli.text.alphabet import choose_alphabet
 from bertcli.text.normalization import Normalization, WordRules
@@ -44,7 +45,7 @@ def test_words_stand_in_the_order_of_first_sight_however_they_are_gathered(monke
     assert list(whole.counts) == ["the", "cat", "dog", "a", "end", "!", ","]
     monkeypatch.setattr(words_module, "_BLOCK_CHARACTERS", 1)
     for workers in (1, 2):
-        again = count_words(texts, UNCASED, workers=workers)
+        again = count_words(texts, UNCASED, workers=Processes(workers))
         assert list(again.counts.items()) == [
             ("the", 3),
             ("cat", 2),
