@@ -34,7 +34,7 @@ def same(name: str, *files: str) -> bool:
     return all(Path(f"{name}-cluster", file).read_bytes() == Path(f"{name}-one", file).read_bytes() for file in files)
 
 
-STORES = ("train/data-00000-of-00001.arrow", "heldout/data-00000-of-00001.arrow")
+STORES = ("train/data-00000.arrow", "heldout/data-00000.arrow")
 
 
 def test_a_vocabulary_has_the_same_bytes(bertcli, workplace, address):
