@@ -13,6 +13,7 @@ from bertcli.data.token_store import CASED, SPANS, WORD_STARTS, EncodedDocuments
 from bertcli.text.capitals import capitals_of
 from bertcli.text.chinese_words import split_spaced_sentences, word_finder
 from bertcli.text.phrases import PhraseFinder
+from bertcli.text.sentence_blocks import split_all
 from bertcli.text.sentences import SENTENCES, Sentences
 from bertcli.text.spans import Spans, mark_spans, places_of, within
 from bertcli.text.tokenizer import Tokenizer
@@ -68,14 +69,16 @@ class ChunkEncoder:
         self._keeping = keeping
         is_spaced = keeping.words == "spaces" and sentences == "split"
         self._sentences_of = split_spaced_sentences if is_spaced else SENTENCES[sentences]
+        self._splits_plainly = sentences == "split" and not is_spaced
         self._with_spaces = word_finder(keeping.words)
         needs_words = keeping.marks_spans or (keeping.capitals and not tokenizer.cuts_as_bert)
         self._boundaries = WordBoundaries.of(tokenizer) if needs_words else None
 
     def __call__(self, chunk: list[tuple[bool, str, Spans]]) -> EncodedChunk:
         """The pieces of documents, given as whether each is held out, its text and its spans."""
-        groups = [self._sentences_of(text) for _, text, _ in chunk]
-        texts = list(chain.from_iterable(groups))
+        texts, sentences = self._split([text for _, text, _ in chunk])
+        ends = np.cumsum(sentences).tolist()
+        groups = [texts[begin:end] for begin, end in pairwise([0, *ends])]
         if self._tokenizer.reads_spaces:
             texts = [text for group, (_, whole, _) in zip(groups, chunk, strict=True) for text in _spaced(group, whole)]
         encoded = self._encode(texts)
@@ -90,7 +93,6 @@ class ChunkEncoder:
         if encoded.word_starts is not None:
             of_pieces = self._tokenizer.ideographs[encoded.ids]
             ideographs, chinese_words = int(of_pieces.sum()), int(((of_pieces > 0) & encoded.word_starts).sum())
-        sentences = np.fromiter(map(len, groups), np.int64, len(groups))
         held_out = np.fromiter((is_held_out for is_held_out, _, _ in chunk), np.int64, len(chunk))
         return EncodedChunk(
             replace(EncodedDocuments.of(encoded, sentences), columns=columns),
@@ -100,6 +102,13 @@ class ChunkEncoder:
             ideographs=ideographs,
             chinese_words=chinese_words,
         )
+
+    def _split(self, documents: list[str]) -> tuple[list[str], NDArray[np.int64]]:
+        """The sentences of all documents, and (documents,) how many each has."""
+        if self._splits_plainly:
+            return split_all(documents)
+        groups = [self._sentences_of(text) for text in documents]
+        return list(chain.from_iterable(groups)), np.fromiter(map(len, groups), np.int64, len(groups))
 
     def _encode(self, texts: list[str]) -> EncodedTexts:
         if self._with_spaces is not None:

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from bertcli.core.ranges import ranges
 from bertcli.text.normalization import WordRules
-from bertcli.text.words import WordSplitter
+from bertcli.text.words import END_OF_PART, WordSplitter, is_plain_ascii
 
 # The cache starts anew beyond one of these, which are some hundred MB: text without spaces would fill the memory.
 _MOST_PARTS = 600_000
@@ -125,49 +126,76 @@ class WordCache:
     def _number(self, parts: list[str]) -> NDArray[np.int64]:
         """(parts,) their numbers; ``parts`` are distinct."""
         numbers = np.fromiter(map(self._numbers.get, parts, repeat(-1)), np.int64, len(parts))
-        new = (numbers < 0).nonzero()[0]
-        numbers[new] = np.arange(len(self._numbers), len(self._numbers) + len(new))
-        pieces, split, ids_of, words = self._pieces, self._splitter.split, self._ids_of, self._words
-        before = len(pieces)
-        for at in new.tolist():
-            part = parts[at]
-            self._numbers[part] = len(self._numbers)
-            self._characters += len(part)
-            for word in split(part):
-                pieces.extend(words.get(word) or ids_of(word))
-            self._starts.append(before)
-            self._lengths.append(len(pieces) - before)
-            before = len(pieces)
-        if self._keeps_word_starts:
-            for at in new.tolist():
-                self._mark_words(parts[at])
-        if self._keeps_capitals:
-            for at in new.tolist():
-                self._mark_capitals(parts[at])
+        places = (numbers < 0).nonzero()[0]
+        if not len(places):
+            return numbers
+        is_plain = np.fromiter((is_plain_ascii(parts[at]) for at in places.tolist()), np.bool_, len(places))
+        places = np.concatenate([places[is_plain], places[~is_plain]])
+        new = [parts[at] for at in places.tolist()]
+        numbers[places] = np.arange(len(self._numbers), len(self._numbers) + len(new))
+        self._numbers.update(zip(new, range(len(self._numbers), len(self._numbers) + len(new)), strict=True))
+        self._characters += sum(map(len, new))
+        self._add_pieces(new, int(is_plain.sum()))
+        for part in new if self._keeps_word_starts else ():
+            self._mark_words(part)
+        for part in new if self._keeps_capitals else ():
+            self._mark_capitals(part)
+        return numbers
+
+    def _add_pieces(self, parts: list[str], plain: int) -> None:
+        """Append the pieces of new parts, of which the first ``plain`` are plain ASCII."""
+        words = self._splitter.split_plain(parts[:plain])
+        for part in parts[plain:]:
+            words += self._splitter.split(part)
+            words.append(END_OF_PART)
+        numbers = self._number_words(words)
+        # Views of an array keep it from growing: none is held.
+        lengths = np.frombuffer(self._word_lengths, np.int64)[numbers]
+        starts = np.frombuffer(self._word_begins, np.int64)[numbers]
+        pieces = np.frombuffer(self._word_pieces, np.int32)[ranges(starts, lengths)]
+        ends = np.cumsum(lengths)[numbers == 0]
+        of_parts = np.diff(ends, prepend=0)
+        self._starts.frombytes((ends - of_parts + len(self._pieces)).tobytes())
+        self._lengths.frombytes(of_parts.tobytes())
+        self._pieces.frombytes(pieces.tobytes())
+
+    def _number_words(self, words: list[str]) -> NDArray[np.int64]:
+        """(words,) their numbers; new ones are cut."""
+        numbers = np.fromiter(map(self._words.get, words, repeat(-1)), np.int64, len(words))
+        missing = (numbers < 0).nonzero()[0].tolist()
+        for at in missing:
+            word = words[at]
+            number = self._words.get(word)
+            if number is None:
+                ids = self._cut(word)
+                number = self._words[word] = len(self._words)
+                self._word_begins.append(len(self._word_pieces))
+                self._word_pieces.extend(ids)
+                self._word_lengths.append(len(ids))
+            numbers[at] = number
         return numbers
 
     def _mark_words(self, part: str) -> None:
         """Which of a part's pieces begin a word: the first of each that BERT cuts, but for joined ideographs."""
         for word, begins in self._splitter.split_with_starts(part):
-            marks = bytearray(len(self._words[word]))
+            marks = bytearray(self._word_lengths[self._words[word]])
             marks[:1] = [begins] * len(marks[:1])
             self._word_starts += marks
 
     def _mark_capitals(self, part: str) -> None:
         """Which of a part's pieces belong to a word with a capital."""
-        words = self._words
+        words, lengths = self._words, self._word_lengths
         for word, is_capital in zip(self._splitter.split(part), self._splitter.capitals(part), strict=True):
-            self._cased += bytes([is_capital]) * len(words[word])
-
-    def _ids_of(self, word: str) -> Sequence[int]:
-        ids = self._words[word] = array("i", self._cut(word))
-        return ids
+            self._cased += bytes([is_capital]) * lengths[words[word]]
 
     def clear(self) -> None:
         """Start anew."""
         self._numbers: dict[str, int] = {}
         self._characters = 0
-        self._words: dict[str, Sequence[int]] = {}
+        self._words = {END_OF_PART: 0}
+        self._word_pieces = array("i", [0])
+        self._word_begins = array("q", [0])
+        self._word_lengths = array("q", [0])
         self._pieces = array("i", [0])  # never empty, so that it can be viewed
         self._word_starts = bytearray(1)
         self._cased = bytearray(1)

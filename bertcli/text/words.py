@@ -11,7 +11,7 @@ import re
 import string
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -36,6 +36,9 @@ _MARKS = string.punctuation.encode()
 _LONE_MARKS = bytes(set(_MARKS) - set(b"<=>"))
 """Those that no character after them joins in a normal form."""
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
+_ASCII_WORD_OR_END = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~\n]")
+END_OF_PART = "\n"
+"""Stands for the end of a part among words, of which it is none."""
 
 
 @dataclass
@@ -169,9 +172,14 @@ class WordSplitter:
                 self._known[part] = words
         return words
 
+    def split_plain(self, parts: Sequence[str]) -> list[str]:
+        """The words of parts of plain ASCII, with ``END_OF_PART`` behind those of each."""
+        text = "".join(map("{}\n".format, parts))
+        return _ASCII_WORD_OR_END.findall(text.lower() if self._lowercase else text)
+
     def split(self, part: str) -> list[str]:
         """The same, without looking up."""
-        if part.isascii() and part.isprintable():
+        if is_plain_ascii(part):
             return _ASCII_WORD.findall(part.lower() if self._lowercase else part)
         return [word for word, _ in self._splitter.pre_tokenize_str(self._normalizer.normalize_str(part))]
 
@@ -188,10 +196,15 @@ class WordSplitter:
 
         Lower-casing splits no word and joins none: the words are the same ones with and without it.
         """
-        if part.isascii() and part.isprintable():
+        if is_plain_ascii(part):
             return [begins_with_capital(word) for word in _ASCII_WORD.findall(part)]
         words = self._splitter.pre_tokenize_str(self._normalizer_with_capitals.normalize_str(part))
         return [begins_with_capital(word) for word, _ in words]
+
+
+def is_plain_ascii(part: str) -> bool:
+    """Whether cleaning changes nothing but capitals."""
+    return part.isascii() and part.isprintable()
 
 
 def begins_with_capital(word: str) -> bool:
