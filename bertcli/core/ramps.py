@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_serializer
 
-from bertcli.core.settings import Settings, Share, ShareBelowOne
+from bertcli.core.settings import Number, Settings, Share, ShareBelowOne
 
 
 class Ramp(Settings):
     """A number that moves in a straight line from one value to another; written as a number, it stays."""
 
-    start: float
+    start: Number
     """Value at the beginning."""
-    end: float
+    end: Number
     """Value at the end."""
     begin: ShareBelowOne = 0.0
     """Share of the run after which it leaves its first value."""

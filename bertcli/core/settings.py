@@ -46,6 +46,8 @@ def _share(value: Any) -> Any:
     return float(match[1]) / 100 if match else value
 
 
+Number = Annotated[float, BeforeValidator(_share)]
+"""A number that may be written as a percentage."""
 # The bounds stand inside the validator: outside of it they are no JSON Schema.
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_share)]
 """A fraction that may be written as a percentage: ``0.01`` or ``1%``."""

@@ -18,7 +18,7 @@ def test_a_number_stays_and_is_written_as_a_number():
 
 
 def test_a_ramp_moves_in_a_straight_line_between_its_two_shares_of_the_run():
-    rate = Example(rate={"start": 0.3, "end": 0.15, "begin": 0.2, "finish": 0.7}).rate
+    rate = Example(rate={"start": "30%", "end": 0.15, "begin": "20%", "finish": 0.7}).rate
     assert [rate.at(progress) for progress in (0, 0.2, 0.45, 0.7, 1)] == pytest.approx([0.3, 0.3, 0.225, 0.15, 0.15])
 
 
