@@ -39,7 +39,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with (directory / f"{name}.tsv").open("w") as file:
             file.write("sentence1\tsentence2\tscore\n")
             file.writelines(f"{text}\tThe film was good.\t{len(text) % 5}\n" for text in rows)
-    result = shell("bertcli vocab build corpus.txt --size 200 -q && bertcli mask build corpus.txt --capitals -q", directory)
+    build = "bertcli vocab build corpus.txt --size 200 -q && bertcli mask build corpus.txt --capitals -q"
+    result = shell(build, directory)
     assert result.returncode == 0, result.stderr
     result = shell("bertcli pretrain --mlm --nsp --arch bert-tiny --steps 3 -q", directory)
     assert result.returncode == 0, result.stderr
