@@ -339,6 +339,11 @@ def _rebuilt(
 
 def _calls(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     """Texts that are encoded at a time: some million characters of them, and a long one alone."""
+    lengths = list(map(len, texts))
+    if sum(lengths) <= _CHARACTERS_PER_CALL and max(lengths, default=0) <= LONGEST_TEXT:
+        if texts:
+            yield texts
+        return
     begin = characters = 0
     for at, text in enumerate(texts):
         if begin < at and (
