@@ -214,7 +214,8 @@ def _shares(
         "that became another piece" if what == "pieces" else "that became other pieces": (random, share),
         "kept": (total - masks - random, 1 - settings.mask_share - share),
     }
+    # Shares that together are 1 may leave less than nothing: 1 - 0.8 - 0.2 is -5.6e-17.
     return [
-        binomial(f"mlm: predicted {what} {fate}", observed, total, expected, design_effect=effect)
+        binomial(f"mlm: predicted {what} {fate}", observed, total, min(1.0, max(0.0, expected)), design_effect=effect)
         for fate, (observed, expected) in shares.items()
     ]

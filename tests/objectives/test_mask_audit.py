@@ -45,6 +45,17 @@ def test_the_audit_expects_the_rate_of_the_progress(unit):
     assert "mlm: sequences with a wrong number of predictions" in failing(audited(clean, finished, unit, **rate))
 
 
+def test_shares_that_leave_nothing_to_keep_are_audited():
+    clean = clean_columns([100] * 400, 100)
+    clean["word_starts"] = np.zeros_like(clean["special_tokens_mask"])
+    clean["word_starts"][:, 1::10] = 1  # words of ten pieces, which are never the original ones by chance
+    shares = {"mask_share": 0.8, "random_share": 0.2}  # 1 - 0.8 - 0.2 is less than 0 in floating point
+    objective = MaskedLanguageModel(MaskedLanguageModelSettings(unit="word", **shares))
+    checks = audited(clean, clean | objective.corrupt(clean, Corruption(0, 1, VOCABULARY)), "word", **shares)
+    assert failing(checks) == set()
+    assert checks["mlm: predicted units kept"].expected == 0
+
+
 def test_the_mean_length_of_units_is_told():
     clean, finished = masked("word")
     ordinary, words = clean["special_tokens_mask"] == 0, clean["word_starts"] == 1
