@@ -39,7 +39,7 @@ def token_loss(name: str, column: str, heads: Any, encode: Encode, batch: Batch)
 def token_checks(name: str, column: str, source: str, evidence: Evidence, *, nowhere: str, ones: str) -> list[Check]:
     """Labels of a column stand at ordinary pieces and nowhere else, are those of ``source``, and are not all alike.
 
-    Finished rows have no ``source``. ``nowhere`` says what it means when no label is 1, ``ones`` what the ones are.
+    Finished rows alone have no ``source``. ``nowhere`` says what it means when no label is 1, ``ones`` what the ones are.
     """
     clean, labels = evidence.clean, evidence.finished[column]
     ordinary = clean["special_tokens_mask"] == 0
@@ -52,7 +52,7 @@ def token_checks(name: str, column: str, source: str, evidence: Evidence, *, now
         exact(f"{name}: all labels are alike ({nowhere}, or everywhere)", float(len(np.unique(values)) == 1), 0),
         informative(f"{name}: share of {ones}", float((values == 1).mean()) if len(values) else 0.0),
     ]
-    if source in clean:
+    if evidence.draws_known:
         wrong = (labels != clean[source]) & ordinary
         checks.insert(3, exact(f"{name}: labels that differ from the data", float(wrong.sum()), 0))
     return checks

@@ -110,12 +110,13 @@ def test_the_audit_finds_equal_pieces_of_a_segment_told_apart(tmp_path, vocabula
     if not with_source:  # as finished rows
         clean = {name: values for name, values in clean.items() if name != "recurs"}
     audit = objectives["token_document"].audit
-    assert all(check.ok for check in audit(Evidence(clean, finished, Corruption(0, 0, vocabulary))))
+    corruption = Corruption(0, 0, vocabulary)
+    assert all(check.ok for check in audit(Evidence(clean, finished, corruption, with_source)))
     labels = finished["token_document_labels"].copy()
     row, position = np.argwhere(clean["input_ids"] == 10)[0]
     labels[row, position] = 0
     relabelled = finished | {"token_document_labels": labels}
-    checks = audit(Evidence(clean, relabelled, Corruption(0, 0, vocabulary)))
+    checks = audit(Evidence(clean, relabelled, corruption, with_source))
     wrong = [check.name for check in checks if not check.ok]
     assert "token_document: equal pieces of a segment with different labels" in wrong
     assert ("token_document: labels that differ from the data" in wrong) == with_source
