@@ -16,8 +16,8 @@ class Evidence:
     """Examples before and after they were corrupted: what an objective's ``audit`` is shown.
 
     Examples drawn from their corpus come with all columns that the objective reads. Finished rows are shown as they
-    are, all at once: their originals are put back from ``labels``, columns that are made of the corpus are missing, and
-    what compares with either is left out (``draws_known`` is False). Where their corpus is kept, the rows are shown once
+    are, all at once: originals are put back from ``labels``, columns that are made of the corpus are missing, and what
+    compares with either is left out (``draws_known`` is False). Where their corpus is kept, the rows are shown once
     more, copy by copy, beside what they were made of.
     """
 

@@ -39,7 +39,7 @@ def token_loss(name: str, column: str, heads: Any, encode: Encode, batch: Batch)
 def token_checks(name: str, column: str, source: str, evidence: Evidence, *, nowhere: str, ones: str) -> list[Check]:
     """Labels of a column stand at ordinary pieces and nowhere else, are those of ``source``, and are not all alike.
 
-    Finished rows alone have no ``source``. ``nowhere`` says what it means when no label is 1, ``ones`` what the ones are.
+    Finished rows alone have no ``source``. ``nowhere`` says what it means when no label is 1, ``ones`` what ones are.
     """
     clean, labels = evidence.clean, evidence.finished[column]
     ordinary = clean["special_tokens_mask"] == 0

@@ -98,6 +98,17 @@ def test_pieces_are_looked_for_in_their_order(store, vocabulary):
     assert wrong(sample) == {"it: next pairs whose pieces are not found there": 1}
 
 
+def test_every_document_is_read_once_for_each_relation(store, vocabulary, monkeypatch):
+    read = []
+    right = TokenStore.read
+    neighbours = [("next", (at, at + 1), (at + 1, at + 2)) for at in (0, 41, 3, 42, 5, 43)]
+    strangers = [("random", (at, at + 1), (40 + at, 41 + at)) for at in range(12)]
+    sample = sample_of(store, vocabulary, FULL, *neighbours, *strangers)
+    monkeypatch.setattr(TokenStore, "read", lambda self, start, end: read.append(start) or right(self, start, end))
+    assert wrong(sample) == {}
+    assert read == [0, 40, 0, 40]  # both for ``next``, then the one of all first and the one of all second segments
+
+
 def test_bytes_between_two_pieces_are_no_piece(tmp_path, one_document, vocabulary):
     with TokenStoreWriter(tmp_path / "wide", 60_000) as writer:
         writer.add(one_document([[0x0202, 0x0005, 0x0201, 0x0102]]))  # the bytes 02 02 05 00 01 02 02 01
