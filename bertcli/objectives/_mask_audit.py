@@ -22,6 +22,8 @@ from bertcli.objectives._units import Units
 if TYPE_CHECKING:
     from bertcli.objectives.mlm import MaskedLanguageModelSettings
 
+Noun = Literal["pieces", "units"]
+
 _ROWS_TOLD_PLAINLY = 300
 
 
@@ -187,7 +189,7 @@ def _fates_of_units(
     are_random = int((hidden & (masked == 0) & (changed > 0)).sum())
     # Random pieces are all the original ones once in |V| ** pieces draws.
     by_chance = float((len(corruption.vocabulary.ordinary_ids) ** -units.pieces[hidden].astype(np.float64)).mean())
-    noun = "pieces" if settings.unit == "token" else "units"
+    noun: Noun = "pieces" if settings.unit == "token" else "units"
     checks = _shares(settings, noun, total, are_masks, are_random, by_chance if total else 0.0)
     if settings.unit == "token":
         return checks
@@ -213,7 +215,7 @@ def _fates_of_pieces(settings: MaskedLanguageModelSettings, facts: _Facts, corru
 
 def _shares(
     settings: MaskedLanguageModelSettings,
-    noun: Literal["pieces", "units"],
+    noun: Noun,
     total: int,
     masks: int,
     random: int,
