@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from bertcli.data.documents import document_of
 from bertcli.data.token_store import TokenStore
 
-LONG_DOCUMENT = 4096
-"""Pieces from which on a document's counts are kept: shorter ones are counted about as fast as they are looked up."""
+LONG_DOCUMENT = 1 << 15
+"""Pieces from which on a document's counts are kept: shorter ones are counted fast enough again and again."""
 BYTES_KEPT = 1 << 27
 
 
