@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from bertcli.contracts.batch import Columns
 from bertcli.data.layout import Layout
 from bertcli.data.recurrence import Recurrence
-from bertcli.data.token_store import WORD_STARTS, TokenStore
+from bertcli.data.token_store import MADE_BY, WORD_STARTS, TokenStore
 from bertcli.errors import DataError
 from bertcli.text.word_boundaries import WordBoundaries
 
-MADE_BY = "bertcli mask build CORPUS"
 _MISSING = {
     WORD_STARTS: ("these data do not tell where words begin", "--words spaces` (or jieba)"),
     "spans": ("these data have no entity spans", f"--spans-column NAME`, or `{MADE_BY} --phrases FILE`"),
