@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from bertcli.cli.app import run
 from bertcli.config.pretrain import Pretrain
-from bertcli.data.token_store import EncodedDocuments, TokenStore, TokenStoreWriter
+from bertcli.data.token_store import EncodedDocuments, TokenStore
 from bertcli.stages.pretrain import PretrainReport, pretrain
 
 pytestmark = pytest.mark.slow
@@ -69,7 +70,7 @@ def test_masked_words_are_found_from_their_context(tmp_path: Path) -> None:
     assert accuracy(tmp_path, data, "mlm", steps=400, seq_length=32) > 0.95
 
 
-def test_capitals_are_told_from_the_context(tmp_path: Path) -> None:
+def test_capitals_are_told_from_the_context(tmp_path: Path, store_writer: Callable[..., Any]) -> None:
     """Every word but the word of address is capitalised in documents that say it, and none in the others."""
     draw = random.Random(0)
     address, article, *others = WORDS
@@ -82,16 +83,18 @@ def test_capitals_are_told_from_the_context(tmp_path: Path) -> None:
         return (ids != NUMBERS[address]) & (NUMBERS[address] in ids)
 
     data = build_data(tmp_path, map(document, range(400)))
-    keep_capitals(data, capitals)
+    keep_capitals(data, capitals, store_writer)
     assert accuracy(tmp_path, data, "capitalization", steps=200, seq_length=24) > 0.95
 
 
-def keep_capitals(data: Path, capitals: Callable[[NDArray[np.int64]], NDArray[np.bool_]]) -> None:
+def keep_capitals(
+    data: Path, capitals: Callable[[NDArray[np.int64]], NDArray[np.bool_]], store_writer: Callable[..., Any]
+) -> None:
     """Give a store the capitals (pieces,) of each document's ids, as it would have kept them from the text."""
     for split in ("train", "heldout"):
         store = TokenStore(data / split)
         kept = data / f"{split}-with-capitals"
-        with TokenStoreWriter(kept, len(NUMBERS), columns=["cased"]) as writer:
+        with store_writer(kept, len(NUMBERS), columns=["cased"]) as writer:
             for begin, end in zip(store.document_starts[:-1], store.document_starts[1:], strict=True):
                 ids = store.read(begin, end).astype(np.int32)
                 document = EncodedDocuments(ids, np.array([len(ids)]), np.array([1]))
