@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from bertcli.cli.app import run
 from bertcli.config.pretrain import Pretrain
+from bertcli.data.shards import ShardFile
 from bertcli.data.token_store import EncodedDocuments, TokenStore
 from bertcli.stages.pretrain import PretrainReport, pretrain
 
@@ -105,6 +107,9 @@ def keep_capitals(
         for file in kept.iterdir():
             file.rename(data / split / file.name)
         kept.rmdir()
+        manifest = json.loads((data / "manifest.json").read_text("utf-8"))
+        manifest["shards"][split] = [ShardFile.of(data / split / writer.path.name, writer.counts()).dump()]
+        (data / "manifest.json").write_text(json.dumps(manifest), "utf-8")
 
 
 def test_words_that_recur_are_told_from_words_that_do_not(tmp_path: Path) -> None:
