@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from bertcli.contracts.vocabulary import Vocabulary
-from bertcli.data.token_store import EncodedDocuments, TokenStore, TokenStoreWriter
+from bertcli.data.arrow_files import FIRST_FILE, describe_split
+from bertcli.data.shards import ShardFile
+from bertcli.data.token_store import EncodedDocuments, ShardWriter, TokenStore, store_schema
 from bertcli.text.word_cache import EncodedTexts
 
 VOCABULARY_SIZE = 200
@@ -31,6 +34,30 @@ def one_document(sentences: Sequence[Sequence[int] | NDArray[np.int64]]) -> Enco
     """A document from the ids of its sentences."""
     encoded = EncodedTexts.of([np.array(sentence, dtype=np.int32) for sentence in sentences])
     return EncodedDocuments.of(encoded, np.array([len(sentences)]))
+
+
+class TokenStoreWriter(ShardWriter):
+    """Writes documents into one split of a single file; a context, at whose end the split is described."""
+
+    def __init__(self, directory: Path, vocabulary_size: int, *, columns: Sequence[str] = ()) -> None:
+        """``columns`` are the optional ones; all documents must have them."""
+        directory.mkdir(parents=True)
+        super().__init__(directory / FIRST_FILE, store_schema(vocabulary_size, columns))
+        self.begin()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        if error is None:
+            file = ShardFile.of(self.path, self.counts())
+            describe_split(self.path.parent, self._schema, {file.file: file.sha256})
+
+
+@pytest.fixture(scope="session")
+def store_writer() -> type[TokenStoreWriter]:
+    """A context of a directory and a vocabulary's size: the documents that are added become a split there."""
+    return TokenStoreWriter
 
 
 @pytest.fixture(scope="session")

@@ -15,16 +15,18 @@ if TYPE_CHECKING:
 class Evidence:
     """Examples before and after they were corrupted: what an objective's ``audit`` is shown.
 
-    ``clean`` has the columns that the objective reads. Of finished rows whose corpus is not kept it has only what the
-    rows tell: their originals are put back from ``labels``, and checks with ``needs_originals`` are left out.
+    Examples drawn from their corpus come with all columns that the objective reads. Finished rows are shown as they
+    are, all at once: originals are put back from ``labels``, columns that are made of the corpus are missing, and what
+    compares with either is left out (``draws_known`` is False). Where their corpus is kept, the rows are shown once
+    more, copy by copy, beside what they were made of.
     """
 
     clean: Columns
     finished: Columns
     corruption: Corruption
-    """What they were drawn with; of finished rows only the vocabulary is known."""
+    """What they were drawn with; of finished rows alone it tells only the vocabulary."""
     draws_known: bool = True
-    """Whether seed, epoch and progress are known."""
+    """Whether seed, epoch, progress and all clean columns are known; False of finished rows alone."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,6 @@ class Check:
     expected: float | None
     low: float | None
     high: float | None
-    needs_originals: bool = False
-    """Whether it compares with columns before corruption, which finished rows alone do not have."""
 
     @property
     def ok(self) -> bool:
@@ -46,14 +46,12 @@ class Check:
 
     def dump(self) -> dict[str, Any]:
         """As JSON values."""
-        values = asdict(self) | {"ok": self.ok}
-        del values["needs_originals"]
-        return values
+        return asdict(self) | {"ok": self.ok}
 
 
-def exact(name: str, observed: float, expected: float, *, needs_originals: bool = False) -> Check:
+def exact(name: str, observed: float, expected: float) -> Check:
     """A value that must be exactly what is expected."""
-    return Check(name, observed, expected, expected, expected, needs_originals)
+    return Check(name, observed, expected, expected, expected)
 
 
 def above(name: str, observed: float, bound: float) -> Check:

@@ -109,7 +109,10 @@ class Objective(Protocol):
         """Its losses on a batch of tensors, under the names of ``count``."""
 
     def weights(self, progress: float) -> dict[str, float]:
-        """The factor of each of its losses when the share ``progress`` of the run is done."""
+        """The factor of each of its losses when the share ``progress`` of the run is done.
+
+        The keys are the names of its losses, those of ``count``: all of them, whatever the progress.
+        """
 
     def audit(self, evidence: Evidence) -> list[Check]:
         """What correct columns of it satisfy, observed against expected; names begin with the objective's own."""

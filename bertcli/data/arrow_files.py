@@ -48,23 +48,6 @@ class ArrowFileWriter:
         self.close()
 
 
-class ArrowSplitWriter(ArrowFileWriter):
-    """Writes one split of a ``DatasetDict`` directory as a single file, and describes it at the end."""
-
-    def __init__(self, directory: Path, schema: pa.Schema) -> None:
-        directory.mkdir(parents=True)
-        super().__init__(directory / FIRST_FILE, schema)
-        self._directory = directory
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-        if error is None:
-            digest = fingerprints.of_file(self._directory / FIRST_FILE)
-            describe_split(self._directory, self.schema, {FIRST_FILE: digest})
-
-
 def describe_split(directory: Path, schema: pa.Schema, files: Mapping[str, str]) -> None:
     """The two JSON files by which ``datasets`` knows the features and finds ``files``, names with their SHA-256."""
     features = {field.name: _feature(field.type) for field in schema}

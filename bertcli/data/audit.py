@@ -55,20 +55,23 @@ def audit_sample(sample: Sample, objectives: Objectives, vocabulary: Vocabulary)
 def _objective_checks(sample: Sample, objective: Objective, vocabulary: Vocabulary) -> list[Check]:
     """An objective's checks of the whole sample.
 
-    Finished rows are of several copies, each drawn in an epoch of its own. What the rows tell is checked for all of
-    them at once, what needs their corpus copy by copy: of a check that fails in a copy, the first failure is told.
+    Finished rows are of several copies, each drawn in an epoch of its own. Where their corpus is kept they are checked
+    copy by copy: of a check that fails in a copy, the first failure is told. What the rows tell without it is taken of
+    all of them at once: few rows of one copy may have no capital, or only words of one piece, and all rows do not.
     """
-    checks: dict[str, Check] = {}
+    of_rows: dict[str, Check] = {}
     if sample.told is not None:
         found = objective.audit(Evidence(sample.told, sample.finished, Corruption(0, 0, vocabulary), draws_known=False))
-        checks = {check.name: check for check in found if not check.needs_originals}
-    settled = frozenset(checks)
+        of_rows = {check.name: check for check in found}
+        if not sample.parts:
+            return found
+    of_parts: dict[str, Check] = {}
     for part in sample.parts:
         for check in objective.audit(_evidence(sample, part)):
-            known = checks.get(check.name)
-            if check.name not in settled and (known is None or known.ok):
-                checks[check.name] = check
-    return list(checks.values())
+            known = of_parts.get(check.name)
+            if known is None or (known.ok and not check.ok):
+                of_parts[check.name] = check
+    return [of_rows.get(name, check) for name, check in of_parts.items()]
 
 
 def _evidence(sample: Sample, part: Part) -> Evidence:

@@ -5,7 +5,9 @@ Two ways that do not trust each other: the places are those of the plan; the pie
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,19 +137,31 @@ class _Text:
 
 def _unfound(sample: Sample, store: TokenStore, rows: Ints, document_a: Ints, document_b: Ints, kind: str) -> int:
     """Of the pairs in these rows, how many have pieces that do not stand in their documents as ``kind`` says."""
-    total = 0
     lengths = sample.finished["attention_mask"].sum(axis=1).tolist()
     in_a = ((sample.finished["token_type_ids"] == 0) & (sample.finished["attention_mask"] == 1)).sum(axis=1).tolist()
-    for row, a_document, b_document in zip(rows.tolist(), document_a.tolist(), document_b.tolist(), strict=True):
-        text = _Text(store, a_document)
+
+    def segments(text: _Text, pair: int) -> tuple[bytes, bytes]:
+        row = rows[pair]
         ids = sample.original[row].astype(text.dtype)
-        a, b = ids[1 : in_a[row] - 1].tobytes(), ids[in_a[row] : lengths[row] - 1].tobytes()
-        if kind == "random":
-            found = text.first(a) >= 0 and _Text(store, b_document).first(b) >= 0
-        else:
-            found = _stand_as(kind, text, a, b)
-        total += not found
-    return total
+        return ids[1 : in_a[row] - 1].tobytes(), ids[in_a[row] : lengths[row] - 1].tobytes()
+
+    if kind == "random":
+        found_a = _answers(store, document_a, lambda text, pair: text.first(segments(text, pair)[0]) >= 0)
+        found_b = _answers(store, document_b, lambda text, pair: text.first(segments(text, pair)[1]) >= 0)
+        return int((~(found_a & found_b)).sum())
+    found = _answers(store, document_a, lambda text, pair: _stand_as(kind, text, *segments(text, pair)))
+    return int((~found).sum())
+
+
+def _answers(store: TokenStore, documents: Ints, ask: Callable[[_Text, int], bool]) -> Bools:
+    """(pairs,) what is asked of the document of each pair; every document's text is made once."""
+    answers = np.zeros(len(documents), dtype=np.bool_)
+    by_document = np.argsort(documents, kind="stable").tolist()
+    for document, pairs in groupby(by_document, key=lambda pair: int(documents[pair])):
+        text = _Text(store, document)
+        for pair in pairs:
+            answers[pair] = ask(text, pair)
+    return answers
 
 
 def _stand_as(kind: str, text: _Text, a: bytes, b: bytes) -> bool:

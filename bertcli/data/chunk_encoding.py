@@ -46,9 +46,6 @@ class Keeping:
         return self.spans or self.phrases is not None
 
 
-IDS_ALONE = Keeping()
-
-
 @dataclass(frozen=True)
 class EncodedChunk:
     """Some documents in pieces; ``held_out`` is (documents,) 0 or 1."""

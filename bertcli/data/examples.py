@@ -18,7 +18,8 @@ from bertcli.contracts.objective import Corruption, Objective, columns_read, rel
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.data.arrow_files import read_record_batches
 from bertcli.data.layout import Layout
-from bertcli.data.sequences import SHORT_SEQUENCE_PROBABILITY, Plan, make_plan
+from bertcli.data.plan import Plan
+from bertcli.data.sequences import SHORT_SEQUENCE_PROBABILITY, make_plan
 from bertcli.data.token_columns import TokenColumns
 from bertcli.data.token_store import SequenceKind, TokenStore
 from bertcli.text.word_boundaries import WordBoundaries

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bertcli.core.messages import Progress
 from bertcli.core.randomness import UInt64Array, hash64
+from bertcli.core.ranges import ranges
 from bertcli.data.documents import DocumentBlock, document_blocks
 from bertcli.data.token_store import TokenStore
 from bertcli.text.word_boundaries import WordBoundaries
@@ -90,7 +91,7 @@ def runs_of(block: DocumentBlock, boundaries: WordBoundaries) -> Runs:
     counts = np.diff(first_word, append=len(words))
     runs = np.maximum(1, counts - RUN_WORDS + 1)
     starts = np.cumsum(runs) - runs
-    begin = np.arange(int(runs.sum())) + np.repeat(first_word - starts, runs)
+    begin = ranges(first_word, runs)
     end = np.repeat(first_word + counts, runs)
     of_run = [
         np.where(begin + k < end, words[np.minimum(begin + k, len(words) - 1)], np.uint64(0)) for k in range(RUN_WORDS)
@@ -142,8 +143,7 @@ class _BandIndex:
             for block in np.unique(blocks):
                 chosen = blocks == block
                 theirs, many = meeting[chosen], counts[chosen]
-                before = np.cumsum(many) - many
-                places = np.repeat(low[theirs] - before, many) + np.arange(int(many.sum()))
+                places = ranges(low[theirs], many)
                 yield np.repeat(theirs, many), order[places]
 
     def _bands(self, signatures: Signatures) -> Iterator[UInt64Array]:

@@ -22,8 +22,6 @@ from bertcli.data.segment_pairs import plan_pairs
 from bertcli.data.token_store import SequenceKind, TokenStore
 from bertcli.data.whole_sentences import plan_whole_sentences
 
-__all__ = ["PAIR_KINDS", "SHORT_SEQUENCE_PROBABILITY", "Plan", "make_plan"]
-
 PAIR_KINDS: tuple[SequenceKind, ...] = ("segment-pairs", "sentence-pairs")
 SHORT_SEQUENCE_PROBABILITY = 0.1
 """Share of segment pairs that are made shorter than the length (Devlin et al. 2019)."""

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 
 from bertcli.contracts.batch import Columns
 from bertcli.data.layout import Layout
-from bertcli.data.recurrence import stand_elsewhere
-from bertcli.data.token_store import WORD_STARTS, TokenStore
+from bertcli.data.recurrence import Recurrence
+from bertcli.data.token_store import MADE_BY, WORD_STARTS, TokenStore
 from bertcli.errors import DataError
 from bertcli.text.word_boundaries import WordBoundaries
 
-MADE_BY = "bertcli mask build CORPUS"
 _MISSING = {
     WORD_STARTS: ("these data do not tell where words begin", "--words spaces` (or jieba)"),
     "spans": ("these data have no entity spans", f"--spans-column NAME`, or `{MADE_BY} --phrases FILE`"),
@@ -47,6 +46,7 @@ class TokenColumns:
         Raises ``DataError`` where the store does not have what a column is made of.
         """
         self._store = store
+        self._recurrence = Recurrence(store)
         self._boundaries = boundaries
         self._lowercase = lowercase
         self._readers = {name: self._reader(name) for name in sorted(names)}
@@ -76,7 +76,7 @@ class TokenColumns:
         return layout.spread(self._store.gather(name, layout.starts, layout.ends)).astype(np.int64)
 
     def _recurs(self, layout: Layout, columns: Columns) -> NDArray[np.int64]:
-        found = layout.spread(stand_elsewhere(self._store, layout.starts, layout.ends)).astype(np.int64)
+        found = layout.spread(self._recurrence.stand_elsewhere(layout.starts, layout.ends)).astype(np.int64)
         return np.where(columns["special_tokens_mask"] == 0, found, 0)
 
     def _word_starts(self, layout: Layout, columns: Columns) -> NDArray[np.int64]:

@@ -19,9 +19,7 @@ from numpy.typing import NDArray
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.manifest import read_manifest
 from bertcli.data.arrow_files import (
-    FIRST_FILE,
     ArrowFileWriter,
-    describe_split,
     read_record_batches,
     read_schema,
     split_files,
@@ -258,24 +256,6 @@ class ShardWriter:
             assert self._file is not None
             self._file.write(columns)
         self._pending, self._pending_tokens = [], 0
-
-
-class TokenStoreWriter(ShardWriter):
-    """Writes documents into one split of a single file; a context, at whose end the split is described."""
-
-    def __init__(self, directory: Path, vocabulary_size: int, *, columns: Collection[str] = ()) -> None:
-        """``columns`` are the optional ones; all documents must have them."""
-        directory.mkdir(parents=True)
-        super().__init__(directory / FIRST_FILE, store_schema(vocabulary_size, columns))
-        self.begin()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, traceback)
-        if error is None:
-            file = ShardFile.of(self.path, self.counts())
-            describe_split(self.path.parent, self._schema, {file.file: file.sha256})
 
 
 def _lists(offsets: NDArray[np.int64], values: pa.Array) -> pa.ListArray:

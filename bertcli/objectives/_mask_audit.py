@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from bertcli.objectives._units import Units
 
 if TYPE_CHECKING:
     from bertcli.objectives.mlm import MaskedLanguageModelSettings
+
+Noun = Literal["pieces", "units"]
 
 _ROWS_TOLD_PLAINLY = 300
 
@@ -43,23 +45,20 @@ def audit_masks(
 ) -> list[Check]:
     """All checks; ``starts`` (batch, seq) is where units begin, None where the rows no longer tell."""
     clean, finished, corruption = evidence.clean, evidence.finished, evidence.corruption
-    labels, corrupted, original = finished["labels"], finished["input_ids"], clean["input_ids"]
-    predicted = labels != IGNORED
+    corrupted, original = finished["input_ids"], clean["input_ids"]
+    predicted = finished["labels"] != IGNORED
     is_mask = corrupted == corruption.vocabulary.mask_id
     facts = _Facts(
         clean["special_tokens_mask"] == 0, predicted, is_mask, predicted & (corrupted != original) & ~is_mask
     )
     specials_drawn = facts.is_random & corruption.vocabulary.is_special[corrupted]
-    wrong_labels = predicted & (labels != original)
-    strays = ~predicted & (corrupted != original)
     units = None if starts is None else Units.of(starts, facts.maskable)
     return [
         *_numbers(settings, facts, corruption),
         *(_against_the_rule(settings, clean, facts, corruption) if evidence.draws_known else []),
+        *(_against_the_originals(facts, clean, finished) if evidence.draws_known else []),
         exact("mlm: specials or padding predicted", _count(predicted & ~facts.maskable), 0),
         exact("mlm: [MASK] where nothing is predicted", _count(is_mask & ~predicted), 0),
-        exact("mlm: labels that are not the original piece", _count(wrong_labels), 0, needs_originals=True),
-        exact("mlm: pieces changed but not predicted", _count(strays), 0, needs_originals=True),
         exact("mlm: specials drawn as random pieces", _count(specials_drawn), 0),
         *(_fates_of_pieces(settings, facts, corruption) if units is None else []),
         *([] if units is None else _fates_of_units(settings, facts, units, corruption)),
@@ -83,6 +82,16 @@ def _numbers(settings: MaskedLanguageModelSettings, facts: _Facts, corruption: C
     return [
         exact(name, float(observed), float(expected)),
         exact("mlm: sequences with a wrong number of predictions", wrong, 0),
+    ]
+
+
+def _against_the_originals(facts: _Facts, clean: Columns, finished: Columns) -> list[Check]:
+    """Labels are what stood there, and nothing else was changed."""
+    wrong_labels = facts.predicted & (finished["labels"] != clean["input_ids"])
+    strays = ~facts.predicted & (finished["input_ids"] != clean["input_ids"])
+    return [
+        exact("mlm: labels that are not the original piece", _count(wrong_labels), 0),
+        exact("mlm: pieces changed but not predicted", _count(strays), 0),
     ]
 
 
@@ -180,7 +189,8 @@ def _fates_of_units(
     are_random = int((hidden & (masked == 0) & (changed > 0)).sum())
     # Random pieces are all the original ones once in |V| ** pieces draws.
     by_chance = float((len(corruption.vocabulary.ordinary_ids) ** -units.pieces[hidden].astype(np.float64)).mean())
-    checks = _shares(settings, total, are_masks, are_random, by_chance if total else 0.0)
+    noun: Noun = "pieces" if settings.unit == "token" else "units"
+    checks = _shares(settings, noun, total, are_masks, are_random, by_chance if total else 0.0)
     if settings.unit == "token":
         return checks
     return [
@@ -200,21 +210,27 @@ def _fates_of_pieces(settings: MaskedLanguageModelSettings, facts: _Facts, corru
     effect = float((runs**2).sum() / max(1, total))
     by_chance = 1 / len(corruption.vocabulary.ordinary_ids)
     are_masks, are_random = int((facts.predicted & facts.is_mask).sum()), int(facts.is_random.sum())
-    return _shares(settings, total, are_masks, are_random, by_chance, effect)
+    return _shares(settings, "pieces", total, are_masks, are_random, by_chance, effect)
 
 
 def _shares(
-    settings: MaskedLanguageModelSettings, total: int, masks: int, random: int, by_chance: float, effect: float = 1.0
+    settings: MaskedLanguageModelSettings,
+    noun: Noun,
+    total: int,
+    masks: int,
+    random: int,
+    by_chance: float,
+    effect: float = 1.0,
 ) -> list[Check]:
-    """80/10/10 of ``total`` units; of random pieces the share ``by_chance`` are the original ones."""
-    what = "pieces" if settings.unit == "token" or effect != 1 else "units"
+    """80/10/10 of ``total`` pieces or units; of random ones the share ``by_chance`` are the original ones."""
     share = settings.random_share * (1 - by_chance)
     shares = {
         "that became [MASK]": (masks, settings.mask_share),
-        "that became another piece" if what == "pieces" else "that became other pieces": (random, share),
+        "that became another piece" if noun == "pieces" else "that became other pieces": (random, share),
         "kept": (total - masks - random, 1 - settings.mask_share - share),
     }
+    # Shares that together are 1 may leave less than nothing: 1 - 0.8 - 0.2 is -5.6e-17.
     return [
-        binomial(f"mlm: predicted {what} {fate}", observed, total, expected, design_effect=effect)
+        binomial(f"mlm: predicted {noun} {fate}", observed, total, min(1.0, max(0.0, expected)), design_effect=effect)
         for fate, (observed, expected) in shares.items()
     ]

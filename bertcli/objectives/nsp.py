@@ -5,7 +5,7 @@ Source
 Reads
     The relation of an example's segments, which the sequences are built for.
 Writes
-    ``next_sentence_label`` (batch,): 0 next, 1 random.
+    ``next_sentence_label`` (sequences,): 0 next, 1 random.
 Loss
     Cross-entropy over two classes, from the pooled vector.
 Differs

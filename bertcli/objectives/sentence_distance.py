@@ -5,7 +5,7 @@ Source
 Reads
     The relation of an example's segments, which the sequences are built for.
 Writes
-    ``sentence_distance_label`` (batch,): 0 adjacent in one document, 1 in one document but not adjacent, 2 from
+    ``sentence_distance_label`` (sequences,): 0 adjacent in one document, 1 in one document but not adjacent, 2 from
     different documents.
 Loss
     Cross-entropy over three classes, from the pooled vector.

@@ -5,7 +5,7 @@ Source
 Reads
     The relation of an example's segments, which the sequences are built for.
 Writes
-    ``sentence_order_label`` (batch,): 0 in order, 1 swapped, as in transformers' ``AlbertForPreTraining``.
+    ``sentence_order_label`` (sequences,): 0 in order, 1 swapped, as in transformers' ``AlbertForPreTraining``.
 Loss
     Cross-entropy over two classes, from the pooled vector.
 Differs

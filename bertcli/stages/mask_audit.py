@@ -74,7 +74,8 @@ def audit_masks(config: MaskAudit) -> AuditReport:
             hint="add --near-duplicates",
         )
     view = open_view(config)
-    if config.near_duplicates and view.store is None:
+    store, held_out = view.store, view.held_out  # both opened now, so that damage is said before any work
+    if config.near_duplicates and store is None:
         raise DataError(
             "near-duplicates cannot be looked for: these rows do not keep their documents",
             path=config.data,
@@ -83,8 +84,8 @@ def audit_masks(config: MaskAudit) -> AuditReport:
     sample = view.sample_against_corpus(spread(view.examples, config.limit))
     checks = audit_sample(sample, view.opened.objectives, view.opened.data.vocabulary)
     checks.append(_times_seen(view))
-    if view.store is not None and view.held_out is not None:
-        checks += leakage_checks(view.store, view.held_out)
+    if store is not None and held_out is not None:
+        checks += leakage_checks(store, held_out)
     found = _near_duplicates(view, config.near_duplicate_threshold) if config.near_duplicates else None
     if found is not None:
         checks.append(informative("held-out documents nearly in training", float(found.documents)))

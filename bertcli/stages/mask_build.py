@@ -14,7 +14,7 @@ from bertcli.core.manifest import write_manifest
 from bertcli.core.messages import notice, progress
 from bertcli.core.ramps import Ramp
 from bertcli.core.settings import Flag
-from bertcli.data.arrow_files import FIRST_FILE, write_split_names
+from bertcli.data.arrow_files import write_split_names
 from bertcli.data.building import SPLITS
 from bertcli.data.coverage import tokens_covered
 from bertcli.data.examples import DynamicExamples
@@ -231,7 +231,7 @@ def _write_static(
             notice(f"the documents in {split} are too few or too short for pairs: the split stays empty")
         shutil.rmtree(directory / split, ignore_errors=True)  # an attempt that was stopped may have left rows
         with progress(f"writing {split}", None, "rows") as bar:
-            written = write_static_rows(
+            file = write_static_rows(
                 directory / split,
                 examples,
                 tokenizer.vocabulary,
@@ -240,7 +240,7 @@ def _write_static(
                 label_columns=tuple(sorted(columns)),
                 progress=bar,
             )
-        rows[split] = [ShardFile.of(directory / split / FIRST_FILE, {"rows": written})]
+        rows[split] = [file]
         if split == "train":
             used = tokens_covered(store, examples.plan(0))
     write_split_names(directory, list(SPLITS))

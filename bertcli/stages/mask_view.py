@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +19,26 @@ from bertcli.errors import ConfigError, DataError
 
 @dataclass(frozen=True)
 class View:
-    """Opened training examples, and the corpus that they are made of where it is kept."""
+    """Opened training examples, and the corpus that they are made of where it is kept.
+
+    What examples are not read from is opened, and so hashed, when it is first asked for.
+    """
 
     opened: OpenData
     epoch: int
     progress: float
-    store: TokenStore | None
-    held_out: TokenStore | None
     copies: int
     """Static data: copies of the corpus, each with masks of its own; 0 for dynamic data."""
+
+    @cached_property
+    def store(self) -> TokenStore | None:
+        """The training documents; None where only finished rows were kept. Raises ``DataError``."""
+        return self._kept("train") if self.opened.store is None else self.opened.store
+
+    @cached_property
+    def held_out(self) -> TokenStore | None:
+        """The held-out documents; None where only finished rows were kept. Raises ``DataError``."""
+        return self._kept("heldout")
 
     @property
     def examples(self) -> int:
@@ -49,6 +61,10 @@ class View:
         with progress("drawing the rows again", self.copies, "copies") as bar:
             source = self._source(self.store)
             return redrawn_sample(examples, numbers, vocabulary, self.store, source, self.copies, bar)
+
+    def _kept(self, split: str) -> TokenStore | None:
+        data = self.opened.data
+        return open_split(data, split) if not data.static or data.store_directory.is_dir() else None
 
     def _source(self, store: TokenStore) -> DynamicExamples:
         """The examples that static rows were written from."""
@@ -93,8 +109,6 @@ def open_view(config: MaskView) -> View:
         opened,
         config.epoch,
         config.progress,
-        store=_kept(opened, "train"),
-        held_out=_kept(opened, "heldout"),
         copies=opened.data.config["duplicates"] if is_static else 0,
     )
     if not view.examples:
@@ -102,12 +116,3 @@ def open_view(config: MaskView) -> View:
             "there is no training example to look at", path=config.data, hint="build the data from more documents"
         )
     return view
-
-
-def _kept(opened: OpenData, split: str) -> TokenStore | None:
-    """The documents of a split; None where only finished rows were kept."""
-    if not opened.data.static and split == "train":
-        return opened.store
-    if opened.data.static and not opened.data.store_directory.is_dir():
-        return None
-    return open_split(opened.data, split)

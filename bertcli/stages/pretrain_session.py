@@ -17,7 +17,8 @@ from bertcli.contracts.architecture import ARCHITECTURES, find_size
 from bertcli.contracts.batch import Batch, StepBatches
 from bertcli.core.messages import notice
 from bertcli.data.batches import Cursor, batch_stream, evaluation_batches
-from bertcli.data.examples import LimitedExamples
+from bertcli.data.coverage import tokens_covered
+from bertcli.data.examples import LimitedExamples, StaticExamples
 from bertcli.data.opening import OpenData, open_data
 from bertcli.data.packing import Packing
 from bertcli.errors import ConfigError, VocabularyError
@@ -48,6 +49,8 @@ class PretrainPlan:
     sequences: str
     seq_length: int
     examples_per_epoch: int
+    tokens_used: float | None
+    """Share of the corpus's tokens that the first epoch uses; None for finished rows."""
     steps: int
     batch_size: int
     micro_batch_size: int
@@ -107,6 +110,7 @@ class Session:
             sequences=self.opened.kind,
             seq_length=self.opened.seq_length,
             examples_per_epoch=self.examples().count(0),
+            tokens_used=self._tokens_used(),
             steps=config.steps or 0,
             batch_size=config.batch_size,
             micro_batch_size=config.micro_batch_size,
@@ -115,6 +119,12 @@ class Session:
             device=str(self.accelerator.device),
             precision=config.precision,
         )
+
+    def _tokens_used(self) -> float | None:
+        examples, store = self.opened.examples, self.opened.store
+        if store is None or isinstance(examples, StaticExamples):
+            return None
+        return tokens_covered(store, examples.plan(0), self.examples().count(0))
 
     def examples(self) -> LimitedExamples:
         """The training examples, cut to ``--limit``."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertcli.core.messages import notice
+from bertcli.core.ranges import ranges
 from bertcli.errors import InputFileError
 from bertcli.text.lines import read_lines
 from bertcli.text.spans import FIRST, INSIDE
@@ -205,6 +206,5 @@ def _mark_from_left(found: NDArray[np.int64], marks: NDArray[np.uint8]) -> None:
             free = at + length
     starts = places[chosen]
     lengths = found[starts]
-    inside = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(int(lengths.sum()))
-    marks[inside] = INSIDE
+    marks[ranges(starts, lengths)] = INSIDE
     marks[starts] = FIRST

@@ -36,21 +36,23 @@ class Meter:
         self._paused_seconds += seconds
 
     def read(self) -> dict[str, float]:
-        """The metrics since the last reading, with units in their names."""
+        """The metrics since the last reading, with units in their names.
+
+        ``train/loss_NAME`` and ``train/accuracy_NAME`` are means over all targets. ``train/loss`` is the mean over
+        steps of what each step minimised: the sum of its losses' means, each with the weight of that step.
+        """
         steps = self._pending
         _check_finite(steps)
         elapsed = max(1e-9, time.perf_counter() - self._started_at - self._paused_seconds)
         metrics: dict[str, float] = {}
-        means = {}
         for name in steps[-1].losses:
             count = sum(step.counts[name] for step in steps)
             total = torch.stack([step.losses[name].float() for step in steps]).sum().item()
-            means[name] = total / max(1, count)
-            metrics[f"train/loss_{name}"] = means[name]
+            metrics[f"train/loss_{name}"] = total / max(1, count)
             if name in steps[-1].correct:
                 right = sum(float(step.correct[name]) for step in steps)
                 metrics[f"train/accuracy_{name}"] = right / max(1, count)
-        metrics["train/loss"] = sum(steps[-1].weights[name] * mean for name, mean in means.items())
+        metrics["train/loss"] = torch.stack([_minimised(step) for step in steps]).mean().item()
         metrics["optim/learning_rate"] = steps[-1].learning_rate
         metrics["optim/gradient_norm"] = float(steps[-1].gradient_norm)
         metrics["speed/tokens_per_second"] = sum(step.tokens for step in steps) / elapsed
@@ -59,6 +61,12 @@ class Meter:
         self._paused_seconds = 0.0
         self._started_at = time.perf_counter()
         return metrics
+
+
+def _minimised(step: StepResult) -> torch.Tensor:
+    """What a step minimised: the weighted sum of its losses, each a mean over the step's targets."""
+    means = [step.weights[name] / max(1, step.counts[name]) * total.float() for name, total in step.losses.items()]
+    return torch.stack(means).sum()
 
 
 def _check_finite(steps: list[StepResult]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +35,23 @@ def test_show_draws_other_masks_in_another_epoch(workplace, bertcli):
     assert show(bertcli, "--mlm", "--limit", 2, "--json").out == first
     assert show(bertcli, "--mlm", "--limit", 2, "--json", "--epoch", 1).out != first
     assert show(bertcli, "--mlm", "--limit", 2, "--json", "--seed", 9).out != first
+
+
+def test_what_is_not_shown_is_not_read(workplace, bertcli):
+    held_out = next(Path("bertcli-out/data/heldout").glob("*.arrow"))
+    held_out.write_bytes(held_out.read_bytes()[:-1])
+    assert len(show(bertcli, "--mlm", "--limit", 2, "--json").json()) == 2
+    error = bertcli("mask", "audit", "--mlm")
+    assert (error.code, "truncated" in error.err) == (2, True)
+
+
+def test_finished_rows_are_shown_without_their_documents(workplace, bertcli):
+    assert bertcli("mask", "build", "corpus.txt", "--static", "--mlm", "-o", "static").code == 0
+    store = next(Path("static/store/train").glob("*.arrow"))
+    store.write_bytes(store.read_bytes()[:-1])
+    assert len(show(bertcli, "--data", "static", "--limit", 2, "--json").json()) == 2
+    error = bertcli("mask", "audit", "--data", "static")
+    assert (error.code, "truncated" in error.err) == (2, True)
 
 
 def test_the_two_segments_are_lines_of_their_own(workplace, bertcli):

@@ -143,6 +143,25 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(workplace, bertcli):
     assert not Path("run").exists()
 
 
+def test_the_plan_says_how_much_of_the_corpus_is_used(workplace, bertcli):
+    def used(*arguments):
+        return pretrain(bertcli, *arguments, "--steps", 5, "--dry-run", "--json").json()["tokens_used"]
+
+    audit = bertcli("mask", "audit", "--mlm", "--nsp", "--seq-length", 32, "--json").json()
+    share = used("--mlm", "--nsp")
+    assert share == audit["tokens_used"]
+    assert 0 < used("--mlm", "--nsp", "--limit", 3) < share
+    shown = pretrain(bertcli, "--mlm", "--nsp", "--steps", 5, "--dry-run").out
+    assert f"uses {share:.1%} of the tokens" in shown
+
+
+def test_the_plan_of_finished_rows_does_not_know_the_corpus(workplace, bertcli):
+    build = ("mask", "build", "corpus.txt", "--static", "--mlm", "--seq-length", 32)
+    assert bertcli(*build, "-o", "static").code == 0
+    outcome = pretrain(bertcli, "--data", "static", "--steps", 5, "--dry-run", "--json")
+    assert outcome.json()["tokens_used"] is None
+
+
 def bad(bertcli, *arguments):
     outcome = pretrain(bertcli, *arguments)
     assert outcome.code == 2, outcome.err

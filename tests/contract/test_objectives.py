@@ -55,6 +55,12 @@ def test_its_count_is_that_of_its_loss(prepared, vocabulary):
     assert loss.total.item() > 0
 
 
+def test_its_weights_are_of_its_losses_whatever_the_progress(prepared):
+    name, objectives, _, data = prepared
+    losses = objectives[name].count(data.columns(0, np.arange(8))).keys()
+    assert all(objectives[name].weights(progress).keys() == losses for progress in (0.0, 0.3, 1.0))
+
+
 def test_its_own_audit_passes(prepared, vocabulary):
     _, objectives, store, data = prepared
     checks = audit_dynamic(store, data, objectives, vocabulary, epoch=1, limit=10_000)

@@ -9,16 +9,16 @@ from bertcli.data.audit_sample import Sample
 from bertcli.data.examples import assemble
 from bertcli.data.plan import Plan
 from bertcli.data.token_columns import TokenColumns
-from bertcli.data.token_store import TokenStore, TokenStoreWriter
+from bertcli.data.token_store import TokenStore
 
 RELATIONS = ("next", "swapped", "distant", "random")
 OBJECTIVE = SimpleNamespace(relations=RELATIONS, label_column="label")
 
 
 @pytest.fixture
-def store(tmp_path, one_document):
+def store(tmp_path, one_document, store_writer):
     """Two documents of sentences of one token: tokens 0 to 40 are pieces 10 to 49, tokens 40 to 80 pieces 60 to 99."""
-    with TokenStoreWriter(tmp_path / "store", 200) as writer:
+    with store_writer(tmp_path / "store", 200) as writer:
         writer.add(one_document([[piece] for piece in range(10, 50)]))
         writer.add(one_document([[piece] for piece in range(60, 100)]))
     return TokenStore(tmp_path / "store")
@@ -98,8 +98,19 @@ def test_pieces_are_looked_for_in_their_order(store, vocabulary):
     assert wrong(sample) == {"it: next pairs whose pieces are not found there": 1}
 
 
-def test_bytes_between_two_pieces_are_no_piece(tmp_path, one_document, vocabulary):
-    with TokenStoreWriter(tmp_path / "wide", 60_000) as writer:
+def test_every_document_is_read_once_for_each_relation(store, vocabulary, monkeypatch):
+    read = []
+    right = TokenStore.read
+    neighbours = [("next", (at, at + 1), (at + 1, at + 2)) for at in (0, 41, 3, 42, 5, 43)]
+    strangers = [("random", (at, at + 1), (40 + at, 41 + at)) for at in range(12)]
+    sample = sample_of(store, vocabulary, FULL, *neighbours, *strangers)
+    monkeypatch.setattr(TokenStore, "read", lambda self, start, end: read.append(start) or right(self, start, end))
+    assert wrong(sample) == {}
+    assert read == [0, 40, 0, 40]  # both for ``next``, then the one of all first and the one of all second segments
+
+
+def test_bytes_between_two_pieces_are_no_piece(tmp_path, one_document, vocabulary, store_writer):
+    with store_writer(tmp_path / "wide", 60_000) as writer:
         writer.add(one_document([[0x0202, 0x0005, 0x0201, 0x0102]]))  # the bytes 02 02 05 00 01 02 02 01
         writer.add(one_document([[0x0201, 0x0102, 0x0005]]))
     store = TokenStore(tmp_path / "wide")

@@ -20,5 +20,10 @@ def test_a_token_in_several_examples_counts_once(make_store):
     assert tokens_covered(store, plan_of((50, 60), (10, 20), (15, 30), (25, 28))) == 30 / store.tokens
 
 
+def test_the_first_examples_use_what_is_theirs(make_store):
+    store, plan = make_store(), plan_of((50, 60), (10, 20), (15, 30))
+    assert [tokens_covered(store, plan, count) * store.tokens for count in range(4)] == [0, 10, 20, 30]
+
+
 def test_no_example_uses_no_token(make_store):
     assert tokens_covered(make_store(), plan_of()) == 0.0

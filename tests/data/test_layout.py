@@ -31,12 +31,12 @@ def test_rows_are_what_writing_piece_after_piece_gives(make_store, vocabulary, k
         assert columns["attention_mask"][row].tolist() == [1] * len(ids) + padding
 
 
-def test_runs_over_many_record_batches_are_read_in_their_order(tmp_path, monkeypatch):
+def test_runs_over_many_record_batches_are_read_in_their_order(tmp_path, monkeypatch, store_writer):
     from bertcli.data import token_store
     from bertcli.text.word_cache import EncodedTexts
 
     monkeypatch.setattr(token_store, "_TOKENS_PER_RECORD_BATCH", 3)
-    with token_store.TokenStoreWriter(tmp_path / "train", 100) as writer:
+    with store_writer(tmp_path / "train", 100) as writer:
         for first in range(10, 60, 5):
             ids = np.arange(first, first + 5, dtype=np.int32)
             encoded = EncodedTexts(ids, np.array([5]))

@@ -3,13 +3,13 @@ import pytest
 
 from bertcli.data import documents
 from bertcli.data.leakage import document_hashes, leakage_checks
-from bertcli.data.token_store import TokenStore, TokenStoreWriter
+from bertcli.data.token_store import TokenStore
 
 
 @pytest.fixture
-def store_of(tmp_path, one_document):
+def store_of(tmp_path, one_document, store_writer):
     def make(name, *texts):
-        with TokenStoreWriter(tmp_path / name, 200) as writer:
+        with store_writer(tmp_path / name, 200) as writer:
             for text in texts:
                 writer.add(one_document([text]))
         return TokenStore(tmp_path / name)

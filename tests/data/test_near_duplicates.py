@@ -5,7 +5,7 @@ from bertcli.core.messages import Progress
 from bertcli.data import documents, near_duplicates
 from bertcli.data.documents import DocumentBlock, document_blocks
 from bertcli.data.near_duplicates import minima_of, rows_per_band, runs_of
-from bertcli.data.token_store import TokenStore, TokenStoreWriter
+from bertcli.data.token_store import TokenStore
 from bertcli.text.word_boundaries import WordBoundaries
 
 
@@ -20,9 +20,9 @@ BOUNDARIES = EveryFourth()
 
 
 @pytest.fixture
-def store_of(tmp_path, one_document):
+def store_of(tmp_path, one_document, store_writer):
     def make(name, texts):
-        with TokenStoreWriter(tmp_path / name, 200) as writer:
+        with store_writer(tmp_path / name, 200) as writer:
             for text in texts:
                 writer.add(one_document([text]))
         return TokenStore(tmp_path / name)

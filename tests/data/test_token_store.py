@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from bertcli.data import token_store
 from bertcli.data.token_columns import TokenColumns
-from bertcli.data.token_store import EncodedDocuments, TokenStore, TokenStoreWriter
+from bertcli.data.token_store import EncodedDocuments, TokenStore
 from bertcli.errors import DataError
 from bertcli.text.word_cache import EncodedTexts
 
@@ -20,9 +20,9 @@ DOCUMENTS = st.lists(st.lists(st.lists(st.integers(5, 99), max_size=8), max_size
 
 @given(DOCUMENTS)
 @settings(max_examples=30, deadline=None)
-def test_what_was_written_is_read(tmp_path_factory, documents):
+def test_what_was_written_is_read(store_writer, tmp_path_factory, documents):
     directory = tmp_path_factory.mktemp("store") / "train"
-    with TokenStoreWriter(directory, 100) as writer:
+    with store_writer(directory, 100) as writer:
         for document in documents:
             writer.add(one_document(document))
     expected = [[s for s in document if s] for document in documents]
@@ -36,9 +36,9 @@ def test_what_was_written_is_read(tmp_path_factory, documents):
         assert (store.sentence_ends[first:last] - start).tolist() == np.cumsum([len(s) for s in document]).tolist()
 
 
-def test_documents_are_found_across_record_batches(tmp_path, monkeypatch):
+def test_documents_are_found_across_record_batches(tmp_path, monkeypatch, store_writer):
     monkeypatch.setattr(token_store, "_TOKENS_PER_RECORD_BATCH", 10)
-    with TokenStoreWriter(tmp_path / "train", 1000) as writer:
+    with store_writer(tmp_path / "train", 1000) as writer:
         texts = [np.arange(n, n + 1 + n % 7, dtype=np.int32) for n in range(60)]
         for text in texts:
             writer.add(one_document([text]))
@@ -48,8 +48,8 @@ def test_documents_are_found_across_record_batches(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("size", "dtype"), [(65_536, np.uint16), (65_537, np.int32)])
-def test_ids_take_two_bytes_where_the_vocabulary_allows(tmp_path, size, dtype):
-    with TokenStoreWriter(tmp_path / "train", size) as writer:
+def test_ids_take_two_bytes_where_the_vocabulary_allows(tmp_path, size, dtype, store_writer):
+    with store_writer(tmp_path / "train", size) as writer:
         writer.add(one_document([[size - 1]]))
     ids = TokenStore(tmp_path / "train").read(0, 1)
     assert ids.dtype == dtype
@@ -71,9 +71,9 @@ def with_word_starts(sentences):
 
 @given(FLAGGED, st.integers(1, 12))
 @settings(max_examples=30, deadline=None)
-def test_where_words_begin_is_read_as_it_was_written(tmp_path_factory, documents, tokens_per_batch):
+def test_where_words_begin_is_read_as_it_was_written(store_writer, tmp_path_factory, documents, tokens_per_batch):
     directory = tmp_path_factory.mktemp("store") / "train"
-    with TokenStoreWriter(directory, 100, columns=["word_starts"]) as writer, pytest.MonkeyPatch.context() as patch:
+    with store_writer(directory, 100, columns=["word_starts"]) as writer, pytest.MonkeyPatch.context() as patch:
         patch.setattr(token_store, "_TOKENS_PER_RECORD_BATCH", tokens_per_batch)
         for document in documents:
             writer.add(with_word_starts(document))
@@ -105,8 +105,8 @@ def test_flags_go_with_the_documents_that_are_chosen():
     assert (chosen.ids.tolist(), chosen.columns["word_starts"].tolist()) == ([7, 8], [False, True])
 
 
-def test_a_store_without_them_says_how_to_get_them(tmp_path):
-    with TokenStoreWriter(tmp_path / "train", 100) as writer:
+def test_a_store_without_them_says_how_to_get_them(tmp_path, store_writer):
+    with store_writer(tmp_path / "train", 100) as writer:
         writer.add(one_document([[5, 6]]))
     assert writer.counts() == {"documents": 1, "sentences": 1, "tokens": 2}
     store = TokenStore(tmp_path / "train")

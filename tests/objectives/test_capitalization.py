@@ -9,20 +9,25 @@ from bertcli.contracts.objective import Corruption, make_default_objectives
 from bertcli.data.audit import audit_dynamic
 from bertcli.data.batches import make_batch
 from bertcli.data.examples import DynamicExamples
-from bertcli.data.token_store import EncodedDocuments, TokenStore, TokenStoreWriter
+from bertcli.data.token_store import EncodedDocuments, TokenStore
 from bertcli.errors import DataError
 
 WIDTH = 12
 
 
-def write_store(directory, documents):
+@pytest.fixture(scope="session")
+def write_store(store_writer):
     """Each document is one sentence of (id, whether capitalised)."""
-    with TokenStoreWriter(directory, 200, columns=["cased"]) as writer:
-        for pieces in documents:
-            ids, cased = (np.array(values) for values in zip(*pieces, strict=True))
-            columns = {"cased": cased.astype(np.bool_)}
-            writer.add(EncodedDocuments(ids.astype(np.int32), np.array([len(ids)]), np.array([1]), columns))
-    return TokenStore(directory)
+
+    def write(directory, documents):
+        with store_writer(directory, 200, columns=["cased"]) as writer:
+            for pieces in documents:
+                ids, cased = (np.array(values) for values in zip(*pieces, strict=True))
+                columns = {"cased": cased.astype(np.bool_)}
+                writer.add(EncodedDocuments(ids.astype(np.int32), np.array([len(ids)]), np.array([1]), columns))
+        return TokenStore(directory)
+
+    return write
 
 
 def examples_of(store, vocabulary, names=("capitalization",), kind="document-sentences", seq_length=WIDTH, seed=0):
@@ -30,7 +35,7 @@ def examples_of(store, vocabulary, names=("capitalization",), kind="document-sen
     return DynamicExamples(store, vocabulary, objectives, kind=kind, seq_length=seq_length, seed=seed), objectives
 
 
-def test_labels_are_1_where_the_store_says_so_and_stand_at_ordinary_pieces_alone(tmp_path, vocabulary):
+def test_labels_are_1_where_the_store_says_so_and_stand_at_ordinary_pieces_alone(tmp_path, vocabulary, write_store):
     unknown = vocabulary.unk_id
     store = write_store(tmp_path / "train", [[(10, 1), (11, 1), (unknown, 1), (12, 0)], [(13, 0)]])
     examples, _ = examples_of(store, vocabulary)
@@ -86,8 +91,8 @@ def test_a_vocabulary_that_keeps_capitals_shows_the_answer(make_store, vocabular
         assert error.value.hint == "leave out capitalization, or build the data with a vocabulary that lower-cases"
 
 
-def test_an_empty_split_has_nothing_to_lack(tmp_path, vocabulary):
-    with TokenStoreWriter(tmp_path / "heldout", 200):
+def test_an_empty_split_has_nothing_to_lack(tmp_path, vocabulary, store_writer):
+    with store_writer(tmp_path / "heldout", 200):
         pass
     examples, _ = examples_of(TokenStore(tmp_path / "heldout"), vocabulary)
     assert examples.count(0) == 0
@@ -101,7 +106,7 @@ def failed(objectives, clean, finished, vocabulary):
     ]
 
 
-def test_the_audit_finds_text_without_capitals(tmp_path, vocabulary):
+def test_the_audit_finds_text_without_capitals(tmp_path, vocabulary, write_store):
     store = write_store(tmp_path / "train", [[(10, 0), (11, 0)]] * 4)
     examples, objectives = examples_of(store, vocabulary)
     checks = audit_dynamic(store, examples, objectives, vocabulary, epoch=0, limit=10)
@@ -129,7 +134,7 @@ def test_the_audit_finds_a_label_that_is_wrong(make_store, vocabulary, value, at
     assert found in failed(objectives, clean, finished | {"capitalization_labels": labels}, vocabulary)
 
 
-def test_the_audit_reports_the_share_of_capitals(tmp_path, vocabulary):
+def test_the_audit_reports_the_share_of_capitals(tmp_path, vocabulary, write_store):
     store = write_store(tmp_path / "train", [[(10, 1), (11, 0), (12, 0), (13, 0)]])
     examples, objectives = examples_of(store, vocabulary)
     checks = audit_dynamic(store, examples, objectives, vocabulary, epoch=0, limit=10)

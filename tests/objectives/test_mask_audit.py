@@ -13,10 +13,10 @@ from .test_mlm import SIZE, UNITS, VOCABULARY, clean_columns
 ROWS = 400
 
 
-def audited(clean, finished, unit, progress=0.0, **settings):
+def audited(clean, finished, unit, progress=0.0, draws_known=True, **settings):
     objective = MaskedLanguageModel(MaskedLanguageModelSettings(unit=unit, **settings))
     corruption = Corruption(0, 1, VOCABULARY, progress)
-    evidence = Evidence(clean, finished, corruption, draws_known=objective.reads <= clean.keys())
+    evidence = Evidence(clean, finished, corruption, draws_known)
     return {check.name: check for check in objective.audit(evidence)}
 
 
@@ -43,6 +43,17 @@ def test_the_audit_expects_the_rate_of_the_progress(unit):
     clean, finished = masked(unit, progress=0.5, **rate)
     assert failing(audited(clean, finished, unit, progress=0.5, **rate)) == set()
     assert "mlm: sequences with a wrong number of predictions" in failing(audited(clean, finished, unit, **rate))
+
+
+def test_shares_that_leave_nothing_to_keep_are_audited():
+    clean = clean_columns([100] * 400, 100)
+    clean["word_starts"] = np.zeros_like(clean["special_tokens_mask"])
+    clean["word_starts"][:, 1::10] = 1  # words of ten pieces, which are never the original ones by chance
+    shares = {"mask_share": 0.8, "random_share": 0.2}  # 1 - 0.8 - 0.2 is less than 0 in floating point
+    objective = MaskedLanguageModel(MaskedLanguageModelSettings(unit="word", **shares))
+    checks = audited(clean, clean | objective.corrupt(clean, Corruption(0, 1, VOCABULARY)), "word", **shares)
+    assert failing(checks) == set()
+    assert checks["mlm: predicted units kept"].expected == 0
 
 
 def test_the_mean_length_of_units_is_told():
@@ -140,13 +151,20 @@ def finished_rows(finished):
 
 
 def checked_rows(finished, unit):
-    checks = audited(finished_rows(finished), finished, unit)
-    return {name for name in failing(checks) if not checks[name].needs_originals}
+    return failing(audited(finished_rows(finished), finished, unit, draws_known=False))
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_finished_rows_that_are_right_pass(unit):
     assert checked_rows(masked(unit)[1], unit) == set()
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_nothing_is_held_against_originals_that_finished_rows_do_not_tell(unit):
+    _, finished = masked(unit)
+    against = {"mlm: labels that are not the original piece", "mlm: pieces changed but not predicted"}
+    assert against <= audited(*masked(unit), unit).keys()
+    assert not against & audited(finished_rows(finished), finished, unit, draws_known=False).keys()
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -44,10 +44,10 @@ def test_documents_of_two_sentences_have_neighbours_and_others_alone(objective, 
 
 
 @pytest.fixture
-def store_of_two(tmp_path):
-    from bertcli.data.token_store import EncodedDocuments, TokenStore, TokenStoreWriter
+def store_of_two(tmp_path, store_writer):
+    from bertcli.data.token_store import EncodedDocuments, TokenStore
 
-    with TokenStoreWriter(tmp_path / "store", 200) as writer:
+    with store_writer(tmp_path / "store", 200) as writer:
         for _ in range(60):
             writer.add(EncodedDocuments(np.arange(5, 13, dtype=np.int32), np.array([4, 4]), np.array([2])))
     return TokenStore(tmp_path / "store")

@@ -6,16 +6,21 @@ from bertcli.contracts.batch import IGNORED
 from bertcli.contracts.objective import Corruption, make_default_objectives
 from bertcli.data.audit import audit_dynamic
 from bertcli.data.examples import DynamicExamples
-from bertcli.data.token_store import EncodedDocuments, TokenStore, TokenStoreWriter
+from bertcli.data.token_store import EncodedDocuments, TokenStore
 
 
-def write_store(directory, documents):
+@pytest.fixture(scope="session")
+def write_store(store_writer):
     """Each document is a list of sentences of ids."""
-    with TokenStoreWriter(directory, 200) as writer:
-        for sentences in documents:
-            ids = np.concatenate(sentences).astype(np.int32)
-            writer.add(EncodedDocuments(ids, np.array(list(map(len, sentences))), np.array([len(sentences)])))
-    return TokenStore(directory)
+
+    def write(directory, documents):
+        with store_writer(directory, 200) as writer:
+            for sentences in documents:
+                ids = np.concatenate(sentences).astype(np.int32)
+                writer.add(EncodedDocuments(ids, np.array(list(map(len, sentences))), np.array([len(sentences)])))
+        return TokenStore(directory)
+
+    return write
 
 
 def examples_of(store, vocabulary, names=("token_document",), kind="document-sentences", seq_length=48):
@@ -35,7 +40,7 @@ def labelled(examples):
     }
 
 
-def test_labels_worked_out_by_hand(tmp_path, vocabulary):
+def test_labels_worked_out_by_hand(tmp_path, vocabulary, write_store):
     unknown = vocabulary.unk_id
     first = [[10, 11, 12, 10, unknown, 13], [14, 12, 14, 15, unknown, 16]]
     store = write_store(tmp_path / "train", [first, [[10, 17]]])
@@ -47,7 +52,7 @@ def test_labels_worked_out_by_hand(tmp_path, vocabulary):
     }
 
 
-def test_the_segments_of_a_pair_are_segments_of_their_document(tmp_path, vocabulary):
+def test_the_segments_of_a_pair_are_segments_of_their_document(tmp_path, vocabulary, write_store):
     store = write_store(tmp_path / "train", [[[10, 11], [11, 12]], [[10, 13], [14, 14]]])
     examples, _ = examples_of(store, vocabulary, kind="segment-pairs", seq_length=8)
     by_first = {ids[1:3]: labels for ids, labels in labelled(examples).items() if len(ids) == 7}
@@ -55,7 +60,7 @@ def test_the_segments_of_a_pair_are_segments_of_their_document(tmp_path, vocabul
     assert by_first[10, 13] == [IGNORED, 0, 0, IGNORED, 0, 0, IGNORED]
 
 
-def test_full_sentences_have_a_segment_for_each_document(tmp_path, vocabulary):
+def test_full_sentences_have_a_segment_for_each_document(tmp_path, vocabulary, write_store):
     store = write_store(tmp_path / "train", [[[10, 11, 11]], [[11, 12]], [[13, 10]]])
     for ids, labels in labelled(examples_of(store, vocabulary, kind="full-sentences")[0]).items():
         assert ids.count(3) == 3
@@ -93,7 +98,7 @@ def test_labels_are_those_of_looking_through_the_document(make_store, vocabulary
     assert seen == {0, 1}
 
 
-def test_the_audit_finds_documents_of_one_segment(tmp_path, vocabulary):
+def test_the_audit_finds_documents_of_one_segment(tmp_path, vocabulary, write_store):
     store = write_store(tmp_path / "train", [[[10, 11]], [[12, 13, 13]]])
     examples, objectives = examples_of(store, vocabulary)
     checks = audit_dynamic(store, examples, objectives, vocabulary, epoch=0, limit=10)
@@ -102,7 +107,7 @@ def test_the_audit_finds_documents_of_one_segment(tmp_path, vocabulary):
 
 
 @pytest.mark.parametrize("with_source", [True, False])
-def test_the_audit_finds_equal_pieces_of_a_segment_told_apart(tmp_path, vocabulary, with_source):
+def test_the_audit_finds_equal_pieces_of_a_segment_told_apart(tmp_path, vocabulary, with_source, write_store):
     store = write_store(tmp_path / "train", [[[10, 11, 10, 12], [10, 13, 14]]])
     examples, objectives = examples_of(store, vocabulary, seq_length=8)
     clean = examples.clean(0, np.arange(2))
@@ -110,12 +115,13 @@ def test_the_audit_finds_equal_pieces_of_a_segment_told_apart(tmp_path, vocabula
     if not with_source:  # as finished rows
         clean = {name: values for name, values in clean.items() if name != "recurs"}
     audit = objectives["token_document"].audit
-    assert all(check.ok for check in audit(Evidence(clean, finished, Corruption(0, 0, vocabulary))))
+    corruption = Corruption(0, 0, vocabulary)
+    assert all(check.ok for check in audit(Evidence(clean, finished, corruption, with_source)))
     labels = finished["token_document_labels"].copy()
     row, position = np.argwhere(clean["input_ids"] == 10)[0]
     labels[row, position] = 0
     relabelled = finished | {"token_document_labels": labels}
-    checks = audit(Evidence(clean, relabelled, Corruption(0, 0, vocabulary)))
+    checks = audit(Evidence(clean, relabelled, corruption, with_source))
     wrong = [check.name for check in checks if not check.ok]
     assert "token_document: equal pieces of a segment with different labels" in wrong
     assert ("token_document: labels that differ from the data" in wrong) == with_source

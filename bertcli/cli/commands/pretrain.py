@@ -45,10 +45,12 @@ def pretrain(config: Pretrain, as_json: bool) -> None:
 
 def _plan_facts(plan: PretrainPlan) -> dict[str, str]:
     packed = ", packed" if plan.packed else ""
+    used = "" if plan.tokens_used is None else f", uses {plan.tokens_used:.1%} of the tokens"
+    in_an_epoch = f"{plan.examples_per_epoch:,} an epoch{packed}{used}"
     return {
         "architecture": f"{plan.architecture} ({plan.parameters:,} parameters)",
         "objectives": ", ".join(plan.objectives),
-        "sequences": f"{plan.sequences} of {plan.seq_length} pieces, {plan.examples_per_epoch:,} an epoch{packed}",
+        "sequences": f"{plan.sequences} of {plan.seq_length} pieces, {in_an_epoch}",
         "steps": f"{plan.steps:,} of {plan.batch_size} sequences (micro-batches of {plan.micro_batch_size})",
         "peak learning rate": f"{plan.learning_rate:.2e}",
         "device": f"{plan.device}, {plan.precision}",
