@@ -60,6 +60,15 @@ class FinishedShard:
         return replace(self, files={split: replace(file, file=name) for split, file in self.files.items()})
 
 
+def has_finished_shards(directory: Path) -> bool:
+    """Whether a directory that is being written notes any shard."""
+    try:
+        with (directory / NOTES).open("rb") as notes:
+            return sum(1 for _ in notes) > 1
+    except OSError:
+        return False
+
+
 class Notes:
     """What a directory that is being written knows of its finished shards; they belong to one ``fingerprint``."""
 

@@ -15,7 +15,7 @@ from bertcli.core.atomic import check_writable, resumable_scratch, sync_file
 from bertcli.core.manifest import read_manifest
 from bertcli.core.messages import notice
 from bertcli.data.building import SPLITS, shard_file_name
-from bertcli.data.finished_shards import COUNTED, FinishedShard
+from bertcli.data.finished_shards import COUNTED, FinishedShard, has_finished_shards
 from bertcli.data.held_out import HeldOut, SmallestHash
 from bertcli.data.shards import ShardFile
 from bertcli.data.store_finishing import StoreFacts, describe_store, hold_out_one, remove_unlisted
@@ -43,7 +43,7 @@ def append_masks(config: MaskBuild, tokenizer: Tokenizer, *, started_at: float) 
     _check_columns(data, build.keeping.columns)
     before = _facts_of(manifest, data)
     with (
-        resumable_scratch(config.output) as scratch,
+        resumable_scratch(config.output, has_work=has_finished_shards) as scratch,
         continued_notes(scratch, build.fingerprint(to=data.fingerprint), store=scratch) as notes,
     ):
         dropped = build.write(scratch, notes, before.held_out)

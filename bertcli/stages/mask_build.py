@@ -18,6 +18,7 @@ from bertcli.data.arrow_files import FIRST_FILE, write_split_names
 from bertcli.data.building import SPLITS
 from bertcli.data.coverage import tokens_covered
 from bertcli.data.examples import DynamicExamples
+from bertcli.data.finished_shards import has_finished_shards
 from bertcli.data.held_out import HeldOut
 from bertcli.data.opening import DEFAULT_SEQ_LENGTH, check_pairs, choose_sequence_kind, word_boundaries
 from bertcli.data.relations import pairing_fault
@@ -56,7 +57,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
     build = CorpusBuild.of(config, tokenizer)
     if config.shard is not None:
         return _build_part(build, started_at)
-    with resumable_directory(config.output, overwrite=config.overwrite) as directory:
+    with resumable_directory(config.output, overwrite=config.overwrite, has_work=has_finished_shards) as directory:
         store = store_directory(directory, static=config.static)
         with continued_notes(directory, build.fingerprint(), store=store) as notes:
             dropped = build.write(store, notes, HeldOut(config.held_out))
@@ -164,7 +165,7 @@ def _build_part(build: CorpusBuild, started_at: float) -> MaskReport:
     """One job's share of a token store, for ``mask merge``."""
     config = build.config
     with (
-        resumable_directory(config.output, overwrite=config.overwrite) as directory,
+        resumable_directory(config.output, overwrite=config.overwrite, has_work=has_finished_shards) as directory,
         continued_notes(directory, build.fingerprint(), store=directory) as notes,
     ):
         dropped = build.write(directory, notes, HeldOut(config.held_out))

@@ -25,7 +25,7 @@ from bertcli.data.held_out import SMALLEST_CORPUS, HeldOut
 from bertcli.data.shards import ShardFile
 from bertcli.data.store_finishing import StoreFacts, dump_files
 from bertcli.data.token_store import SequenceKind, store_schema
-from bertcli.errors import InputFileError, UserError
+from bertcli.errors import InputFileError
 from bertcli.text import corpus
 from bertcli.text.chinese_words import WAYS
 from bertcli.text.phrases import PhraseFinder
@@ -171,8 +171,8 @@ class CorpusBuild:
 def continued_notes(directory: Path, fingerprint: str, *, store: Path) -> Iterator[Notes]:
     """The notes of a build in a partial directory: an earlier attempt's where it was the same build.
 
-    What another build left there is removed. Where the block is stopped by anything but an error of the user's, the
-    notes stay, and the user is told that they do.
+    What another build left there is removed. Where the block is stopped, the notes of finished shards stay, and the
+    user is told that they do.
     """
     notes = Notes.read(directory, fingerprint, store=store)
     if notes is None:
@@ -189,8 +189,8 @@ def continued_notes(directory: Path, fingerprint: str, *, store: Path) -> Iterat
     notes.begin()
     try:
         yield notes
-    except BaseException as error:
-        if notes.shards and not isinstance(error, UserError):
+    except BaseException:
+        if notes.shards:
             many = f"{len(notes.shards):,} shards are" if len(notes.shards) > 1 else "1 shard is"
             notice(f"{many} done: the same command continues there")
         raise

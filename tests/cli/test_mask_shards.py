@@ -17,7 +17,7 @@ import pytest
 
 from bertcli.data import building, corpus_shards
 from bertcli.data.token_store import DataDirectory, TokenStore, open_split
-from bertcli.errors import DataError, RunError
+from bertcli.errors import ConfigError, DataError, InputFileError, RunError
 
 BUILD = ("mask", "build", "corpus.txt", "--shard-size", "2kB", "--held-out", "10%")
 
@@ -186,8 +186,10 @@ def stop_after(monkeypatch, shards, error):
         (KeyboardInterrupt(), "interrupted"),
         (OSError(28, "No space left on device"), "the disk is full"),
         (RunError("a worker process was killed"), "a worker process was killed"),
+        (ConfigError("no Dask scheduler answers"), "no Dask scheduler answers"),
+        (InputFileError("cut off by the server"), "cut off by the server"),
     ],
-    ids=["interrupted", "full", "worker"],
+    ids=["interrupted", "full", "worker", "scheduler", "remote file"],
 )
 def test_what_was_stopped_continues_after_the_last_whole_shard(whole, bertcli, monkeypatch, error, said):
     resume = stop_after(monkeypatch, 2, error)
@@ -238,7 +240,7 @@ def test_a_shard_that_was_damaged_since_is_made_again(whole, bertcli, monkeypatc
     assert contents("again") == contents("whole")
 
 
-def test_an_error_of_the_users_leaves_nothing(whole, bertcli):
+def test_an_error_of_the_users_before_any_shard_leaves_nothing(whole, bertcli):
     text = Path("corpus.txt").read_bytes()
     Path("bad.txt").write_bytes(text + b"\n\nbroken \xff text\n")
     error, hint = bad(bertcli, "mask", "build", "bad.txt", "--shard-size", "2kB", "-o", "again")
