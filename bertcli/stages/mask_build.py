@@ -28,8 +28,16 @@ from bertcli.data.store_finishing import StoreFacts, finish_store
 from bertcli.data.token_store import WORD_STARTS, SequenceKind, TokenStore, store_directory
 from bertcli.errors import ConfigError
 from bertcli.stages.mask_append import append_masks
-from bertcli.stages.mask_store import PART, CorpusBuild, MaskReport, continued_notes, tell_counts, write_data_manifest
-from bertcli.text.chinese_words import WAYS, check_words
+from bertcli.stages.mask_store import (
+    PART,
+    CorpusBuild,
+    MaskReport,
+    continued_notes,
+    lists_of,
+    tell_counts,
+    write_data_manifest,
+)
+from bertcli.text.chinese_words import check_words
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
 
@@ -109,8 +117,7 @@ def _check_static(config: MaskBuild) -> dict[str, Objective]:
 
 
 def _inputs(config: MaskBuild) -> tuple[str | Path, ...]:
-    more = [config.phrases] if config.phrases is not None else []
-    return (*config.corpus, config.vocab, *more, *([] if config.words in WAYS else [config.words]))
+    return (*config.corpus, config.vocab, *lists_of(config).values())
 
 
 def _flags_of(objectives: dict[str, Objective]) -> list[str]:

@@ -102,6 +102,12 @@ class MaskReport:
         )
 
 
+def lists_of(config: MaskBuild) -> dict[str, Path]:
+    """The files of words and of phrases, by the settings that name them."""
+    lists = {} if config.words in WAYS else {"words": Path(config.words)}
+    return lists if config.phrases is None else {**lists, "phrases": config.phrases}
+
+
 @dataclass(frozen=True)
 class CorpusBuild:
     """The work of one job: its files and shards, and what it is told by."""
@@ -128,15 +134,13 @@ class CorpusBuild:
             spans=config.spans_column is not None,
             phrases=PhraseFinder.of(config.phrases, tokenizer) if config.phrases is not None else None,
         )
-        lists = [config.phrases] if config.phrases is not None else []
-        lists += [] if config.words in WAYS else [Path(config.words)]
         digests = {number: corpus.file_fingerprint(files[number]) for number in shards.own_files}
         settings = {name: value for name, value in config.dump_contents().items() if name not in ("corpus", "vocab")}
         agreed = {
             "bertcli": __version__,
             "vocabulary": tokenizer.vocabulary.dump(),
             "settings": settings,
-            "lists": [fingerprints.of_file(path) for path in lists],
+            "lists": {name: fingerprints.of_file(path) for name, path in lists_of(config).items()},
             "file_sizes": sizes,
         }
         return cls(config, tokenizer, keeping, files, shards, digests, agreed)

@@ -393,6 +393,30 @@ def test_parts_of_different_builds_are_not_joined(workplace, bertcli, options, s
     assert "hint: all parts come from the same corpus and the same options" in hint
 
 
+@pytest.mark.parametrize(("flag", "words"), [("--phrases", "brown fox\n"), ("--words", "\u5317\u4eac\n")])
+def test_parts_made_with_different_lists_are_not_joined(workplace, bertcli, flag, words):
+    for number in (1, 2):
+        Path("list.txt").write_text(words * number)
+        succeed(bertcli, *BUILD, flag, "list.txt", "--shard", f"{number}/2", "-o", f"part{number}")
+    error, hint = bad(bertcli, "mask", "merge", "part1", "part2", "-o", "data")
+    prints = [manifest(f"part{number}")["agreed"]["lists"][flag[2:]][:12] for number in (1, 2)]
+    said = f"built with a file for {flag} of the fingerprint {prints[1]}, but part1 with {prints[0]}"
+    assert error == f"error: part2: {said}"
+    assert "hint: all parts come from the same corpus and the same options" in hint
+
+
+def test_nothing_that_parts_agree_on_is_forgotten(workplace, bertcli):
+    parts = build_parts(bertcli, 2)
+    facts = manifest("part2")
+    for name in facts["agreed"]:
+        value = facts["agreed"][name]
+        changed = (
+            value[1:] if isinstance(value, list) else "9.9" if isinstance(value, str) else {**value, "fingerprint": "9"}
+        )
+        Path("part2/manifest.json").write_text(json.dumps(facts | {"agreed": facts["agreed"] | {name: changed}}))
+        assert "error: part2: built with " in bad(bertcli, "mask", "merge", *parts, "-o", "data")[0]
+
+
 def test_a_corpus_that_changed_between_the_parts_is_found(workplace, bertcli):
     succeed(bertcli, *BUILD, "--shard", "1/2", "-o", "part1")
     Path("corpus.txt").write_text(Path("corpus.txt").read_text().replace("quick", "swift"))
@@ -416,6 +440,7 @@ def test_a_part_whose_manifest_is_wrong_is_named(workplace, bertcli):
     facts = manifest("part1")
     for changed, said in (
         (facts | {"shards": facts["shards"][1:]}, "shards of the parts are missing or twice"),
+        (facts | {"shards": [*facts["shards"], facts["shards"][0]]}, "shards of the parts are missing or twice"),
         ({name: value for name, value in facts.items() if name != "dropped"}, "a manifest lacks 'dropped'"),
     ):
         Path("part1/manifest.json").write_text(json.dumps(changed))
