@@ -31,6 +31,7 @@ from bertcli.text.chinese_words import WAYS
 from bertcli.text.phrases import PhraseFinder
 from bertcli.text.remote_files import CorpusFile
 from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.word_list import ListedWords
 
 PART = "data-part"
 """The kind of directory that holds one job's share."""
@@ -130,6 +131,7 @@ class CorpusBuild:
         shards = CorpusShards(files, group_files(sizes), config.shard_characters, Job(*config.job))
         keeping = Keeping(
             words=config.words,
+            listed=None if config.words in WAYS else ListedWords(Path(config.words)),
             capitals=config.capitals,
             spans=config.spans_column is not None,
             phrases=PhraseFinder.of(config.phrases, tokenizer) if config.phrases is not None else None,
