@@ -21,7 +21,14 @@ from bertcli.data.shards import ShardFile
 from bertcli.data.store_finishing import StoreFacts, describe_store, hold_out_one, remove_unlisted
 from bertcli.data.token_store import MADE_BY, DataDirectory, open_split
 from bertcli.errors import ConfigError, DataError, InputFileError
-from bertcli.stages.mask_store import CorpusBuild, MaskReport, continued_notes, tell_counts, write_data_manifest
+from bertcli.stages.mask_store import (
+    CorpusBuild,
+    MaskReport,
+    continued_notes,
+    keeping_of,
+    tell_counts,
+    write_data_manifest,
+)
 from bertcli.text.tokenizer import Tokenizer
 
 _MUST_AGREE = ("sentences", "words", "held_out", "seed")
@@ -39,8 +46,9 @@ def append_masks(config: MaskBuild, tokenizer: Tokenizer, *, started_at: float) 
     _check_same(data, config, tokenizer)
     if config.deduplicate:
         notice("--deduplicate knows only the new documents: those of the store are not compared")
-    build = CorpusBuild.of(config, tokenizer)
-    _check_columns(data, build.keeping.columns)
+    keeping = keeping_of(config, tokenizer)
+    _check_columns(data, keeping.columns)
+    build = CorpusBuild.of(config, tokenizer, keeping)
     before = _facts_of(manifest, data)
     with (
         resumable_scratch(config.output, has_work=has_finished_shards) as scratch,

@@ -25,6 +25,7 @@ from bertcli.data.relations import pairing_fault
 from bertcli.data.shards import ShardFile
 from bertcli.data.static_rows import write_static_rows
 from bertcli.data.store_finishing import StoreFacts, finish_store
+from bertcli.data.token_columns import check_kept
 from bertcli.data.token_store import WORD_STARTS, SequenceKind, TokenStore, store_directory
 from bertcli.errors import ConfigError
 from bertcli.stages.mask_append import append_masks
@@ -33,6 +34,7 @@ from bertcli.stages.mask_store import (
     CorpusBuild,
     MaskReport,
     continued_notes,
+    keeping_of,
     lists_of,
     tell_counts,
     write_data_manifest,
@@ -62,7 +64,10 @@ def build_masks(config: MaskBuild) -> MaskReport:
         )
     if config.append:
         return append_masks(config, tokenizer, started_at=started_at)
-    build = CorpusBuild.of(config, tokenizer)
+    keeping = keeping_of(config, tokenizer)
+    told_by_pieces = {WORD_STARTS}
+    check_kept(columns_read(objectives) - told_by_pieces, keeping.columns, lowercase=tokenizer.vocabulary.lowercase)
+    build = CorpusBuild.of(config, tokenizer, keeping)
     if config.shard is not None:
         return _build_part(build, started_at)
     with resumable_directory(config.output, overwrite=config.overwrite, has_work=has_finished_shards) as directory:

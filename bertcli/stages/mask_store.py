@@ -109,6 +109,17 @@ def lists_of(config: MaskBuild) -> dict[str, Path]:
     return lists if config.phrases is None else {**lists, "phrases": config.phrases}
 
 
+def keeping_of(config: MaskBuild, tokenizer: Tokenizer) -> Keeping:
+    """What the store is to keep of every piece; reads the lists. Raises ``InputFileError``."""
+    return Keeping(
+        words=config.words,
+        listed=None if config.words in WAYS else ListedWords(Path(config.words)),
+        capitals=config.capitals,
+        spans=config.spans_column is not None,
+        phrases=PhraseFinder.of(config.phrases, tokenizer) if config.phrases is not None else None,
+    )
+
+
 @dataclass(frozen=True)
 class CorpusBuild:
     """The work of one job: its files and shards, and what it is told by."""
@@ -124,18 +135,11 @@ class CorpusBuild:
     """What all jobs of one build agree on."""
 
     @classmethod
-    def of(cls, config: MaskBuild, tokenizer: Tokenizer) -> CorpusBuild:
+    def of(cls, config: MaskBuild, tokenizer: Tokenizer, keeping: Keeping) -> CorpusBuild:
         """Finds the files and hashes those that the job reads."""
         files = corpus.find_files(config.corpus)
         sizes = file_sizes(files)
         shards = CorpusShards(files, group_files(sizes), config.shard_characters, Job(*config.job))
-        keeping = Keeping(
-            words=config.words,
-            listed=None if config.words in WAYS else ListedWords(Path(config.words)),
-            capitals=config.capitals,
-            spans=config.spans_column is not None,
-            phrases=PhraseFinder.of(config.phrases, tokenizer) if config.phrases is not None else None,
-        )
         digests = {number: corpus.file_fingerprint(files[number]) for number in shards.own_files}
         settings = {name: value for name, value in config.dump_contents().items() if name not in ("corpus", "vocab")}
         agreed = {
