@@ -20,7 +20,7 @@ from bertcli.data.coverage import tokens_covered
 from bertcli.data.examples import DynamicExamples
 from bertcli.data.finished_shards import has_finished_shards
 from bertcli.data.held_out import HeldOut
-from bertcli.data.opening import DEFAULT_SEQ_LENGTH, check_pairs, choose_sequence_kind, word_boundaries
+from bertcli.data.opening import DEFAULT_SEQ_LENGTH, check_pairs, choose_sequence_kind, choose_short, word_boundaries
 from bertcli.data.relations import pairing_fault
 from bertcli.data.shards import ShardFile
 from bertcli.data.static_rows import write_static_rows
@@ -42,6 +42,9 @@ from bertcli.stages.mask_store import (
 from bertcli.text.chinese_words import check_words
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
+
+_OF_ROWS = ("seq_length", "sequences", "short_sequence_probability", "duplicates")
+"""Settings that a token store has no use for."""
 
 
 def build_masks(config: MaskBuild) -> MaskReport:
@@ -109,6 +112,8 @@ def _check_static(config: MaskBuild) -> dict[str, Objective]:
             f"{' '.join(_flags_of(objectives))} is for --static alone",
             hint="a token store serves every objective; say them to `bertcli pretrain`, or add --static",
         )
+    if not config.static:
+        _check_store(config)
     if config.static and not objectives:
         raise ConfigError("--static needs the objectives to mask for", hint="for example --static --mlm --nsp")
     if config.static and config.words != "none" and WORD_STARTS not in columns_read(objectives):
@@ -119,6 +124,18 @@ def _check_static(config: MaskBuild) -> dict[str, Objective]:
         )
     _check_static_rates(objectives)
     return objectives
+
+
+def _check_store(config: MaskBuild) -> None:
+    """Raise ``ConfigError`` where something is said of rows, and none are written."""
+    for name in _OF_ROWS:
+        if name in config.model_fields_set and getattr(config, name) is not None:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} is for --static alone: a token store keeps whole documents",
+                hint="leave it out, or add --static"
+                if name == "duplicates"
+                else "say it to `bertcli pretrain`, which cuts them, or add --static",
+            )
 
 
 def _inputs(config: MaskBuild) -> tuple[str | Path, ...]:
@@ -233,7 +250,7 @@ def _write_static(
             kind=kind,
             seq_length=seq_length,
             seed=config.seed,
-            short_sequence_probability=config.short_sequence_probability,
+            short_sequence_probability=choose_short(config.short_sequence_probability),
             boundaries=word_boundaries(store, tokenizer) if WORD_STARTS in columns_read(chosen) else None,
         )
         copies = config.duplicates if split == "train" else 1
