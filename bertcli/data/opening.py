@@ -73,9 +73,9 @@ def choose_short(asked: float | None) -> float:
     return SHORT_SEQUENCE_PROBABILITY if asked is None else asked
 
 
-def short_sequence_probability_of(data: DataDirectory) -> float:
-    """The share of segment pairs that were made shorter in static data."""
-    return choose_short(data.config.get("short_sequence_probability"))
+def short_sequence_probability_of(data: DataDirectory, asked: float | None = None) -> float:
+    """The share of segment pairs that are made shorter: of static data their own, else as asked."""
+    return choose_short(data.config.get("short_sequence_probability") if data.static else asked)
 
 
 def check_pairs(store: TokenStore, objectives: Mapping[str, Objective]) -> None:
@@ -127,7 +127,7 @@ def open_data(
         kind=kind,
         seq_length=seq_length,
         seed=data.seed if seed is None or held_out else seed,
-        short_sequence_probability=SHORT_SEQUENCE_PROBABILITY if held_out else choose_short(short_sequence_probability),
+        short_sequence_probability=choose_short(None if held_out else short_sequence_probability),
         boundaries=boundaries_of(data, store, objectives),
     )
     return OpenData(data, objectives, examples, store, kind, seq_length)
@@ -183,7 +183,8 @@ def _open_static(
             hint=f"leave the objectives out, or {rebuild}",
         )
     for name, settings in chosen.items():
-        settled[name] = settled[name].model_copy(update={"weight": dict(settings)["weight"]})
+        if "weight" in settings.model_fields_set:
+            settled[name] = settled[name].model_copy(update={"weight": dict(settings)["weight"]})
         for field in sorted(settings.model_fields_set):
             masked_with, asked = settled[name].dump().get(field), settings.dump().get(field)
             if masked_with != asked and field != "weight":

@@ -18,7 +18,7 @@ from bertcli.contracts.batch import Batch, StepBatches
 from bertcli.core.messages import notice
 from bertcli.data.batches import Cursor, batch_stream, evaluation_batches
 from bertcli.data.examples import LimitedExamples
-from bertcli.data.opening import OpenData, open_data
+from bertcli.data.opening import OpenData, open_data, short_sequence_probability_of
 from bertcli.data.packing import Packing
 from bertcli.errors import ConfigError, VocabularyError
 from bertcli.models.checkpoint import model_directory, open_model
@@ -284,6 +284,7 @@ def _resolved(config: Pretrain, opened: OpenData, accelerator: Accelerator) -> P
         ),
         "sequences": opened.kind,
         "seq_length": opened.seq_length,
+        "short_sequence_probability": short_sequence_probability_of(opened.data, config.short_sequence_probability),
         "batch_size": batch_size,
         "micro_batch_size": config.micro_batch_size or min(batch_size, LARGEST_DEFAULT_MICRO_BATCH),
         "learning_rate": config.learning_rate or default_learning_rate(batch_size, config.arch, init=config.init),

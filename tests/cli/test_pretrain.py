@@ -351,10 +351,13 @@ def test_overwriting_never_removes_the_model_it_starts_from(workplace, bertcli):
 
 def test_static_data_keep_their_masking_and_take_another_weight(workplace, bertcli):
     build = ("mask", "build", "corpus.txt", "--static", "--mlm", "--seq-length", 32, "--duplicates", 1)
-    assert bertcli(*build, "-o", "static").code == 0
+    assert bertcli(*build, "--set", "objectives.mlm.weight=3", "-o", "static").code == 0
     arguments = ("--data", "static", "--arch", "bert-tiny", "--batch-size", 8, "--steps", 1, "--quiet")
-    assert bertcli("pretrain", *arguments, "--set", "objectives.mlm.weight=2", "-o", "run").code == 0
-    assert yaml.safe_load(Path("run/config.yaml").read_text())["objectives"]["mlm"]["weight"] == 2
+    for number, (options, weight) in enumerate(
+        (((), 3), (("--mlm",), 3), (("--set", "objectives.mlm.weight=2"), 2), (("--set", "objectives.mlm.weight=1"), 1))
+    ):
+        assert bertcli("pretrain", *arguments, *options, "-o", f"run{number}").code == 0
+        assert yaml.safe_load(Path(f"run{number}/config.yaml").read_text())["objectives"]["mlm"]["weight"] == weight
     outcome = bertcli("pretrain", *arguments, "--set", "objectives.mlm.probability=0.3", "-o", "other")
     assert outcome.code == 2
     assert "of an objective's settings only the weight may differ" in outcome.err
