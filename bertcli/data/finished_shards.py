@@ -69,6 +69,15 @@ def has_finished_shards(directory: Path) -> bool:
         return False
 
 
+def noted_fingerprint(directory: Path) -> str | None:
+    """Of the build whose notes a directory has; None where it has none."""
+    try:
+        with (directory / NOTES).open(encoding="utf-8") as notes:
+            return str(json.loads(next(notes))["fingerprint"])
+    except (OSError, ValueError, StopIteration, KeyError, TypeError):
+        return None
+
+
 class Notes:
     """What a directory that is being written knows of its finished shards; they belong to one ``fingerprint``."""
 

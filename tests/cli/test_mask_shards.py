@@ -548,6 +548,37 @@ def test_an_append_that_was_stopped_leaves_the_old_data_and_is_made_good(whole, 
     assert texts("data") == texts("whole")
 
 
+def test_an_append_that_was_stopped_after_its_last_step_is_not_made_twice(halves, bertcli, monkeypatch):
+    from bertcli.stages import mask_append
+
+    build = ("--shard-size", "2kB", "--held-out", "10%", "-o", "data")
+    succeed(bertcli, "mask", "build", "first.txt", *build)
+    shutil.copytree("data", "copy")
+    write = mask_append.write_data_manifest
+
+    def write_and_stop(*arguments, **facts):
+        write(*arguments, **facts)
+        raise KeyboardInterrupt
+
+    append = ("mask", "build", "second.txt", *build, "--append", "--min-characters", 70)
+    with monkeypatch.context() as patch:
+        patch.setattr(mask_append, "write_data_manifest", write_and_stop)
+        assert bertcli(*append).code == 130
+    assert Path(".data.partial").is_dir()
+    Path("data/train/data-00099.arrow").write_text("not removed yet")
+    outcome = succeed(bertcli, *append, "--json")
+    assert "these documents were appended before the command was stopped: nothing is left to do" in outcome.err
+    assert not Path(".data.partial").exists()
+    at_once = succeed(bertcli, *append, "-o", "copy", "--json").json()
+    assert contents("data") == contents("copy")
+    differs = {"directory", "elapsed_seconds"}
+    assert {k: v for k, v in outcome.json().items() if k not in differs} == {
+        k: v for k, v in at_once.items() if k not in differs
+    }
+    succeed(bertcli, *append)  # asked for again, they are appended again
+    assert len(manifest("data")["appended"]) == 2
+
+
 def test_appended_documents_have_to_fit_the_others(halves, bertcli):
     succeed(bertcli, "mask", "build", "first.txt", "-o", "data")
     before = contents("data")
