@@ -25,13 +25,15 @@ from bertcli.stages.mask_store import (
     CorpusBuild,
     MaskReport,
     continued_notes,
+    fingerprints_of_lists,
     keeping_of,
     tell_counts,
     write_data_manifest,
 )
+from bertcli.text.chinese_words import WAYS
 from bertcli.text.tokenizer import Tokenizer
 
-_MUST_AGREE = ("sentences", "words", "held_out", "seed")
+_MUST_AGREE = ("sentences", "documents", "group_column", "words", "held_out", "seed")
 """Settings that are one thing for all documents of a store."""
 
 
@@ -44,6 +46,7 @@ def append_masks(config: MaskBuild, tokenizer: Tokenizer, *, started_at: float) 
     manifest = read_manifest(config.output, kind="data", made_by=MADE_BY)
     check_writable(config.output)
     _check_same(data, config, tokenizer)
+    _check_lists(data, manifest.get("lists", {}), config)
     if config.deduplicate:
         notice("--deduplicate knows only the new documents: those of the store are not compared")
     keeping = keeping_of(config, tokenizer)
@@ -91,6 +94,7 @@ def _append(
             facts,
             config=data.config,
             vocabulary=manifest["vocabulary"],
+            lists=manifest.get("lists", {}),
             corpus=fingerprints.of_value([manifest["corpus"], *build.digests.values()]),
             dropped={reason: count + dropped[reason] for reason, count in manifest["dropped"].items()},
             appended=[
@@ -117,12 +121,27 @@ def _check_same(data: DataDirectory, config: MaskBuild, tokenizer: Tokenizer) ->
             hint=f"append with the data's own: --vocab {data.vocabulary_directory}",
         )
     asked = config.dump_contents()
+    are_listed = not {asked["words"], data.words} & set(WAYS)
     for name in _MUST_AGREE:
-        if asked[name] != data.config[name]:
-            flag = f"--{name.replace('_', '-')}"
+        if asked.get(name) != data.config.get(name) and not (name == "words" and are_listed):
+            flag, of_data = f"--{name.replace('_', '-')}", data.config.get(name)
+            built = f"without {flag}" if of_data is None else f"with {flag} {of_data}"
             raise ConfigError(
-                f"{data.path} was built with {flag} {data.config[name]}; {asked[name]} was asked for",
-                hint=f"append with {flag} {data.config[name]}, or build again from all of the text",
+                f"{data.path} was built {built}; {asked.get(name, 'none')} was asked for",
+                hint=f"append {built}, or build again from all of the text",
+            )
+
+
+def _check_lists(data: DataDirectory, lists: dict[str, str], config: MaskBuild) -> None:
+    """Words and phrases have to be the same, wherever their files are now."""
+    asked = fingerprints_of_lists(config)
+    for name in sorted({*lists, *asked}):
+        if lists.get(name) != asked.get(name):
+            prints = [of_file[:12] if of_file else "none" for of_file in (lists.get(name), asked.get(name))]
+            raise ConfigError(
+                f"{data.path} was built with a file for --{name} of the fingerprint {prints[0]}; {prints[1]} was asked "
+                "for",
+                hint="append with what the data were built with, or build again from all of the text",
             )
 
 

@@ -26,7 +26,7 @@ from bertcli.data.shards import ShardFile
 from bertcli.data.static_rows import write_static_rows
 from bertcli.data.store_finishing import StoreFacts, finish_store
 from bertcli.data.token_columns import check_kept
-from bertcli.data.token_store import WORD_STARTS, SequenceKind, TokenStore, store_directory
+from bertcli.data.token_store import WORD_STARTS, DataDirectory, SequenceKind, TokenStore, store_directory
 from bertcli.errors import ConfigError
 from bertcli.stages.mask_append import append_masks
 from bertcli.stages.mask_store import (
@@ -57,7 +57,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
     objectives = _check_static(config)
     _check_job(config)
     kind = choose_sequence_kind(config.sequences, objectives)
-    tokenizer = load_tokenizer(config.vocab)
+    tokenizer = load_tokenizer(_vocabulary_of(config))
     tokenizer.check_casing()
     check_words(config.words, tokenizer)
     if config.capitals and not tokenizer.vocabulary.lowercase:
@@ -88,6 +88,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
                 facts,
                 config=config.dump_contents(),
                 vocabulary=tokenizer.vocabulary.dump(),
+                lists=build.agreed["lists"],
                 corpus=fingerprints.of_value(list(build.digests.values())),
                 dropped=dropped,
                 seq_length=(config.seq_length or DEFAULT_SEQ_LENGTH) if config.static else None,
@@ -136,6 +137,13 @@ def _check_store(config: MaskBuild) -> None:
                 if name == "duplicates"
                 else "say it to `bertcli pretrain`, which cuts them, or add --static",
             )
+
+
+def _vocabulary_of(config: MaskBuild) -> str:
+    """To what is appended: the data's own, unless another is named."""
+    if config.append and "vocab" not in config.model_fields_set:
+        return str(DataDirectory.open(config.output).vocabulary_directory)
+    return config.vocab
 
 
 def _inputs(config: MaskBuild) -> tuple[str | Path, ...]:

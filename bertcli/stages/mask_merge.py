@@ -67,6 +67,7 @@ def merge_masks(config: MaskMerge) -> MaskReport:
             facts,
             config=facts_of_parts["config"],
             vocabulary=agreed["vocabulary"],
+            lists=agreed["lists"],
             corpus=fingerprints.of_value(digests),
             dropped=dropped,
         )

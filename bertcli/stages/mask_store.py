@@ -109,6 +109,11 @@ def lists_of(config: MaskBuild) -> dict[str, Path]:
     return lists if config.phrases is None else {**lists, "phrases": config.phrases}
 
 
+def fingerprints_of_lists(config: MaskBuild) -> dict[str, str]:
+    """By the settings that name them."""
+    return {name: fingerprints.of_file(path) for name, path in lists_of(config).items()}
+
+
 def keeping_of(config: MaskBuild, tokenizer: Tokenizer) -> Keeping:
     """What the store is to keep of every piece; reads the lists. Raises ``InputFileError``."""
     return Keeping(
@@ -146,7 +151,7 @@ class CorpusBuild:
             "bertcli": __version__,
             "vocabulary": tokenizer.vocabulary.dump(),
             "settings": settings,
-            "lists": {name: fingerprints.of_file(path) for name, path in lists_of(config).items()},
+            "lists": fingerprints_of_lists(config),
             "file_sizes": sizes,
         }
         return cls(config, tokenizer, keeping, files, shards, digests, agreed)
@@ -230,6 +235,7 @@ def write_data_manifest(
     *,
     config: dict[str, Any],
     vocabulary: dict[str, Any],
+    lists: dict[str, str],
     corpus: str,
     dropped: dict[str, int],
     appended: list[dict[str, Any]] | None = None,
@@ -237,7 +243,10 @@ def write_data_manifest(
     seq_length: int | None = None,
     sequences: SequenceKind | None = None,
 ) -> None:
-    """The manifest of a token store, or with ``rows`` of static data; ``appended`` are later builds' configurations."""
+    """The manifest of a token store, or with ``rows`` of static data.
+
+    ``lists`` are the fingerprints of words and phrases, ``appended`` later builds' configurations.
+    """
     digests = [[file.sha256 for file in files] for files in (rows or facts.files).values()]
     write_manifest(
         directory,
@@ -247,6 +256,7 @@ def write_data_manifest(
         fingerprint=fingerprints.of_value([digests, vocabulary, config["seed"]]),
         static=rows is not None,
         vocabulary=vocabulary,
+        lists=lists,
         seed=config["seed"],
         corpus=corpus,
         appended=appended or [],
