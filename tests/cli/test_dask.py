@@ -128,6 +128,6 @@ def test_an_address_where_nobody_listens_is_told(bertcli, workplace, monkeypatch
         address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
         outcome = bertcli("vocab", "build", "corpus.txt", "--dask", address, "-o", "vocab-2")
     assert outcome.code == 2
-    assert f"error: no Dask scheduler answers at {address}\n" in outcome.err
+    assert f"error: no Dask scheduler answers at {address}: " in outcome.err
     assert "hint: `dask scheduler` starts one and says its address; without --dask" in outcome.err
     assert not Path("vocab-2").exists()
