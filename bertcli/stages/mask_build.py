@@ -26,11 +26,10 @@ from bertcli.data.shards import ShardFile
 from bertcli.data.static_rows import write_static_rows
 from bertcli.data.store_finishing import StoreFacts, finish_store
 from bertcli.data.token_columns import check_kept
-from bertcli.data.token_store import WORD_STARTS, DataDirectory, SequenceKind, TokenStore, store_directory
+from bertcli.data.token_store import PART, WORD_STARTS, DataDirectory, SequenceKind, TokenStore, store_directory
 from bertcli.errors import ConfigError
 from bertcli.stages.mask_append import append_masks
 from bertcli.stages.mask_store import (
-    PART,
     CorpusBuild,
     MaskReport,
     continued_notes,

@@ -19,8 +19,9 @@ from bertcli.data.building import SPLITS, shard_file_name
 from bertcli.data.finished_shards import FinishedShard
 from bertcli.data.shards import check_files
 from bertcli.data.store_finishing import finish_store
+from bertcli.data.token_store import PART
 from bertcli.errors import DataError
-from bertcli.stages.mask_store import PART, MaskReport, tell_counts, write_data_manifest
+from bertcli.stages.mask_store import MaskReport, tell_counts, write_data_manifest
 
 _MADE_BY = "bertcli mask build CORPUS --shard N/M"
 

@@ -33,8 +33,6 @@ from bertcli.text.remote_files import CorpusFile
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.word_list import ListedWords
 
-PART = "data-part"
-"""The kind of directory that holds one job's share."""
 _LONG_WORD = 3
 """Ideographs in the average word beyond which it is no word: words of Chinese have 1.5 to 1.8, clauses 4 and more."""
 

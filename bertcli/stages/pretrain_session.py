@@ -86,7 +86,9 @@ class Session:
         if opened.seq_length > longest:
             raise ConfigError(
                 f"sequences of {opened.seq_length} pieces are longer than the model's {longest} positions",
-                hint=f"--seq-length {longest} or less",
+                hint=f"build the data again with `bertcli mask build --static --seq-length {longest}`, or less"
+                if opened.data.static
+                else f"--seq-length {longest} or less",
             )
         parameters = sum(parameter.numel() for parameter in model.parameters())
         return replace(session, config=_resolved(config, opened, accelerator), parameters=parameters)

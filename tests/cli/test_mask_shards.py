@@ -123,12 +123,21 @@ def test_a_shard_that_is_not_as_it_was_written_is_named(whole, bertcli, damage, 
     assert hint == "hint: build the data again with `bertcli mask build`"
 
 
-def test_a_manifest_without_shards_is_of_no_use(whole, bertcli):
+def test_data_from_before_there_were_shards_are_told_as_such(whole, bertcli):
     facts = manifest("whole")
     del facts["shards"]
     Path("whole/manifest.json").write_text(json.dumps(facts))
     error, hint = bad(bertcli, "mask", "show", "--data", "whole")
-    assert error == "error: whole: its manifest lacks 'shards'"
+    assert error == "error: whole: written by an earlier bertcli, whose data this one does not read"
+    assert hint == "hint: build the data again with `bertcli mask build CORPUS`"
+
+
+def test_a_manifest_without_counts_is_of_no_use(whole, bertcli):
+    facts = manifest("whole")
+    del facts["counts"]
+    Path("whole/manifest.json").write_text(json.dumps(facts))
+    error, hint = bad(bertcli, "mask", "show", "--data", "whole")
+    assert error == "error: whole: its manifest lacks 'counts'"
     assert hint == "hint: make it again with `bertcli mask build CORPUS`"
 
 
@@ -350,12 +359,20 @@ def test_files_form_groups_that_are_worth_a_job():
 def test_a_part_is_no_data_yet(workplace, bertcli):
     outcome = succeed(bertcli, *BUILD, "--shard", "2/3", "-o", "part2")
     assert "data: part2, part 2/3" in outcome.out
-    assert "note: next: bertcli mask merge with all 3 parts" in outcome.err
-    error, _ = bad(bertcli, "mask", "show", "--data", "part2")
-    assert "this is a data-part directory, expected data" in error
+    assert "note: next: build the other parts; when all 3 are there, mask merge joins them\n" in outcome.err
+    for command in ("show", "audit"):
+        error, hint = bad(bertcli, "mask", command, "--data", "part2")
+        assert "this is a data-part directory, expected data" in error
+        assert hint == "hint: it is one of several parts: join all of them with `bertcli mask merge PART...`"
     error, hint = bad(bertcli, "mask", "merge", "bertcli-out/data", "-o", "data")
     assert "this is a data directory, expected data-part" in error
     assert hint == "hint: make one with `bertcli mask build CORPUS --shard N/M`"
+
+
+def test_a_build_of_one_part_says_how_to_make_data_of_it(workplace, bertcli):
+    outcome = succeed(bertcli, *BUILD, "--shard", "1/1", "-o", "the part")
+    assert "note: next: bertcli mask merge 'the part'\n" in outcome.err
+    succeed(bertcli, "mask", "merge", "the part", "--overwrite")
 
 
 def test_parts_that_are_missing_or_twice_are_named(workplace, bertcli):

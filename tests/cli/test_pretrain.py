@@ -164,6 +164,15 @@ def test_a_sequence_longer_than_the_model_is_refused(workplace, bertcli):
     assert not Path("run").exists()
 
 
+def test_static_rows_that_are_too_long_for_the_model_have_to_be_built_again(workplace, bertcli):
+    build = ("mask", "build", "corpus.txt", "--static", "--mlm", "--seq-length", 600, "--duplicates", 1)
+    assert bertcli(*build, "-o", "static").code == 0
+    outcome = bertcli("pretrain", "--data", "static", "--arch", "bert-tiny", "--steps", 1, "-o", "run")
+    assert outcome.code == 2
+    assert "error: sequences of 600 pieces are longer than the model's 512 positions\n" in outcome.err
+    assert "hint: build the data again with `bertcli mask build --static --seq-length 512`, or less\n" in outcome.err
+
+
 def test_an_unknown_architecture_suggests_the_nearest(workplace, bertcli):
     outcome = bertcli("pretrain", "--mlm", "--arch", "bert-mimi", "--steps", 1, "-o", "run")
     assert outcome.code == 2
