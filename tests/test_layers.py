@@ -110,6 +110,12 @@ def test_help_loads_neither_torch_nor_transformers():
     assert "pretrain" in output.stdout
 
 
+def test_work_on_this_machine_does_not_load_what_works_on_a_cluster():
+    code = "import sys, bertcli.core.workers; print(sorted({'bertcli.core.cluster', 'distributed'} & set(sys.modules)))"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "[]"
+
+
 @pytest.mark.slow
 def test_help_is_quick():
     times = []

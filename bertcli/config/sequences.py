@@ -23,5 +23,6 @@ class Sequences(Settings):
         Literal["segment-pairs", "sentence-pairs", "full-sentences", "document-sentences"] | None, Flag("--sequences")
     ] = None
     """How documents are cut (default: segment-pairs where an objective needs pairs, else full-sentences)."""
-    short_sequence_probability: Annotated[Share, Flag("--short-sequence-probability")] = 0.1
-    """Share of segment pairs that are made shorter than the length (Devlin et al. 2019)."""
+    short_sequence_probability: Annotated[Share | None, Flag("--short-sequence-probability")] = None
+    """Share of segment pairs that are made shorter than the length (0.1 where the data do not say; Devlin et al.
+    2019)."""

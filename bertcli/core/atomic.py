@@ -2,7 +2,7 @@
 
 Files and directories are written beside their place under a ``.partial`` name and renamed when they are
 complete. An error of the user's or a failure removes the partial output; of a directory that can be continued, a
-failure leaves it.
+failure leaves it, and so does every error once there is finished work in it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -111,25 +111,32 @@ def new_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             raise
 
 
+def _has_none(partial: Path) -> bool:
+    return False
+
+
 @contextmanager
-def resumable_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def resumable_directory(
+    path: Path, *, overwrite: bool = False, has_work: Callable[[Path], bool] = _has_none
+) -> Iterator[Path]:
     """Like ``new_directory``, but the partial directory may hold what an earlier attempt left.
 
-    An error of the user's removes it. Whatever else ends the block, a full disk among it, leaves it for the next one.
+    What ends the block leaves it or not as in ``resumable_scratch``.
     """
     if not overwrite and path.exists() and any(path.iterdir()):
         check_output_dir(path, overwrite=False)
-    with resumable_scratch(path) as partial:
+    with resumable_scratch(path, has_work=has_work) as partial:
         yield partial
         (partial / LOCK_NAME).unlink()
         replace_directory(partial, path.absolute())
 
 
 @contextmanager
-def resumable_scratch(path: Path) -> Iterator[Path]:
+def resumable_scratch(path: Path, *, has_work: Callable[[Path], bool] = _has_none) -> Iterator[Path]:
     """Yield the partial directory of ``path``, perhaps with what an earlier attempt left; gone when the block ends.
 
-    An error of the user's removes it. Whatever else ends the block, a full disk among it, leaves it for the next one.
+    An error of the user's removes it unless it ``has_work`` that is finished: the network is not to blame on the user,
+    nor a cluster. Whatever else ends the block, a full disk among it, leaves it for the next one.
     """
     check_writable(path)
     path = path.absolute()
@@ -140,7 +147,7 @@ def resumable_scratch(path: Path) -> Iterator[Path]:
         try:
             yield partial
         except UserError as error:
-            if not _is_full_disk(error.__cause__):
+            if not _is_full_disk(error.__cause__) and not has_work(partial):
                 shutil.rmtree(partial, ignore_errors=True)
             raise
         finally:

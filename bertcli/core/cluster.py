@@ -61,23 +61,17 @@ def map_on_cluster(
         cluster.check_versions()
         run = uuid.uuid4().hex
         # A task of its own, not scattered data: those are lost with the workers that hold them.
-        functions = client.submit(
-            _same, _Functions(run, _pickled(make), _versions()), key=f"bertcli-make-{run}", pure=False
-        )
+        functions = cluster.submit(f"bertcli-make-{run}", _same, _Functions(run, _pickled(make), _versions()))
         pending: deque[Future] = deque()
         try:
             for number, item in enumerate(items):
-                parcel = _Parcel.of(item)
-                pending.append(client.submit(_work, functions, parcel, key=f"bertcli-{run}-{number}", pure=False))
+                pending.append(cluster.submit(f"bertcli-{run}-{number}", _work, functions, _Parcel.of(item)))
                 while len(pending) >= _AHEAD * cluster.threads():
                     yield cluster.result(pending.popleft())
             while pending:
                 yield cluster.result(pending.popleft())
         finally:
-            if pending and client.status == "running":
-                client.cancel(list(pending), force=True)
-            if client.status == "running":
-                client.run(_forget, run, on_error="ignore")
+            cluster.clear(pending, run)
 
 
 @contextmanager
@@ -94,11 +88,22 @@ def _connected(address: str) -> Iterator[Client]:
             client = Client(address, timeout=_CONNECTING_SECONDS, set_as_default=False, name="bertcli")
         except Exception as error:  # whatever may come of what a stranger answers
             raise ConfigError(
-                f"no Dask scheduler answers at {address}",
+                f"no Dask scheduler answers at {address}: {_first_line(error)}",
                 hint="`dask scheduler` starts one and says its address; without --dask the work is done here",
             ) from error
-        with client:
+        try:
             yield client
+        finally:
+            with suppress(Exception):  # whatever ended the work is what is to be told
+                client.close()
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says, or what it is."""
+    said = str(error).strip().partition("\n")[0].rstrip(" :")
+    if isinstance(error, TimeoutError) and not said:
+        return f"nothing came within {_CONNECTING_SECONDS:g} s"
+    return said or type(error).__name__
 
 
 async def _greeted(address: str) -> None:
@@ -157,11 +162,42 @@ class _Cluster:
             with self._losses(), self._client.as_current(), suppress(TimeoutError):
                 wait([future], timeout=_LOOKING_SECONDS)
             if future.status == "error":
-                _raise_from(future)
+                self._raise_from(future)
             if future.status != "pending":
                 with self._losses(), suppress(TimeoutError):
                     return future.result(timeout=_FETCHING_SECONDS).content()
             self._seen_threads()
+
+    def submit(self, key: str, function: Callable[..., Any], *arguments: Any) -> Future:
+        """Have a piece of work done."""
+        with self._losses():
+            return self._client.submit(function, *arguments, key=key, pure=False)
+
+    def clear(self, pending: Iterable[Future], run: str) -> None:
+        """Drop what is under way and what workers keep. Never fails: another error may be on its way."""
+        with suppress(Exception):
+            futures = list(pending)
+            if futures and self._client.status == "running":
+                self._client.cancel(futures, force=True)
+        with suppress(Exception):
+            if self._client.status == "running":
+                self._client.run(_forget, run, on_error="ignore")
+
+    def _raise_from(self, future: Future) -> NoReturn:
+        """Raise what failed work raised."""
+        from distributed import KilledWorker
+
+        with self._losses():
+            error = future.exception(timeout=_FETCHING_SECONDS)
+            traceback = future.traceback(timeout=_FETCHING_SECONDS)
+        if isinstance(error, KilledWorker):
+            raise RunError(
+                "a piece of the work was given up after the Dask workers that had it were killed, one after the other,"
+                " most likely for want of memory",
+                hint="give the workers more memory each (`dask worker --memory-limit`), or fewer threads",
+            ) from error
+        assert isinstance(error, BaseException)
+        raise error.with_traceback(traceback)
 
     def _tell_absence(self, now: float) -> None:
         if self._threads:
@@ -185,25 +221,13 @@ class _Cluster:
 
         try:
             yield
-        except (CancelledError, OSError) as error:
+        except Exception as error:
+            if self._client.status == "running" and not isinstance(error, CancelledError | OSError):
+                raise
             raise RunError(
                 f"the connection to the Dask scheduler at {self._address} was lost",
                 hint="look at whether it still runs; the command has to be run again",
             ) from error
-
-
-def _raise_from(future: Future) -> NoReturn:
-    from distributed import KilledWorker
-
-    try:
-        future.result(timeout=_FETCHING_SECONDS)
-    except KilledWorker as error:
-        raise RunError(
-            "a piece of the work was given up after the Dask workers that had it were killed, one after the other,"
-            " most likely for want of memory",
-            hint="give the workers more memory each (`dask worker --memory-limit`), or fewer threads",
-        ) from error
-    raise AssertionError("work that failed raises")
 
 
 @dataclass(frozen=True)

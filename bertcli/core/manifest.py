@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bertcli import __version__
@@ -20,8 +22,10 @@ def write_manifest(directory: Path, *, kind: str, command: str, config: dict[str
     atomic.write_json(directory / MANIFEST_NAME, head | facts)
 
 
-def read_manifest(directory: Path, *, kind: str, made_by: str) -> dict[str, Any]:
-    """The manifest of a directory of that kind.
+def read_manifest(
+    directory: Path, *, kind: str, made_by: str, hints: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The manifest of a directory of that kind; ``hints`` say what to do with one of another kind.
 
     Raises ``DataError`` where there is none, where it is of another kind, or of a later format.
     """
@@ -41,7 +45,7 @@ def read_manifest(directory: Path, *, kind: str, made_by: str) -> dict[str, Any]
         raise DataError(
             f"this is a {manifest.get('kind')} directory, expected {kind}",
             path=directory,
-            hint=f"make one with `{made_by}`",
+            hint=hints.get(str(manifest.get("kind")), f"make one with `{made_by}`"),
         )
     if manifest["format"] > FORMAT_VERSION:
         raise DataError(

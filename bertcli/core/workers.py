@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, TypeVar
 
-from bertcli.core.cluster import map_on_cluster
 from bertcli.errors import RunError
 
 Item = TypeVar("Item")
@@ -61,6 +60,8 @@ def map_in_order(
     cluster, see ``map_on_cluster``.
     """
     if isinstance(workers, DaskCluster):
+        from bertcli.core.cluster import map_on_cluster  # takes a moment, and few have a cluster
+
         yield from map_on_cluster(make, items, workers.address)
         return
     waiting = iter(items)

@@ -19,6 +19,7 @@ from bertcli.text.spans import Spans, mark_spans, places_of, within
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.word_boundaries import WordBoundaries
 from bertcli.text.word_cache import EncodedTexts
+from bertcli.text.word_list import ListedWords
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Keeping:
 
     words: str = "none"
     """Where words of Chinese begin; see ``text/chinese_words.py``."""
+    listed: ListedWords | None = None
+    """The words of a list, where ``words`` is one: a process on another machine may not have the file."""
     capitals: bool = False
     """Which words had a capital before they were lower-cased."""
     spans: bool = False
@@ -67,7 +70,7 @@ class ChunkEncoder:
         is_spaced = keeping.words == "spaces" and sentences == "split"
         self._sentences_of = split_spaced_sentences if is_spaced else SENTENCES[sentences]
         self._splits_plainly = sentences == "split" and not is_spaced
-        self._with_spaces = word_finder(keeping.words)
+        self._with_spaces = keeping.listed or word_finder(keeping.words)
         needs_words = keeping.marks_spans or (keeping.capitals and not tokenizer.cuts_as_bert)
         self._boundaries = WordBoundaries.of(tokenizer) if needs_words else None
 

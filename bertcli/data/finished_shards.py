@@ -60,6 +60,24 @@ class FinishedShard:
         return replace(self, files={split: replace(file, file=name) for split, file in self.files.items()})
 
 
+def has_finished_shards(directory: Path) -> bool:
+    """Whether a directory that is being written notes any shard."""
+    try:
+        with (directory / NOTES).open("rb") as notes:
+            return sum(1 for _ in notes) > 1
+    except OSError:
+        return False
+
+
+def noted_fingerprint(directory: Path) -> str | None:
+    """Of the build whose notes a directory has; None where it has none."""
+    try:
+        with (directory / NOTES).open(encoding="utf-8") as notes:
+            return str(json.loads(next(notes))["fingerprint"])
+    except (OSError, ValueError, StopIteration, KeyError, TypeError):
+        return None
+
+
 class Notes:
     """What a directory that is being written knows of its finished shards; they belong to one ``fingerprint``."""
 

@@ -68,6 +68,16 @@ def choose_sequence_kind(asked: SequenceKind | None, objectives: dict[str, Objec
     return kind
 
 
+def choose_short(asked: float | None) -> float:
+    """The share of segment pairs that are made shorter: as asked, else that of BERT."""
+    return SHORT_SEQUENCE_PROBABILITY if asked is None else asked
+
+
+def short_sequence_probability_of(data: DataDirectory, asked: float | None = None) -> float:
+    """The share of segment pairs that are made shorter: of static data their own, else as asked."""
+    return choose_short(data.config.get("short_sequence_probability") if data.static else asked)
+
+
 def check_pairs(store: TokenStore, objectives: Mapping[str, Objective]) -> None:
     """Tell how many documents are too short for a pair objective; raises ``DataError`` where all are."""
     relations = relations_of(objectives)
@@ -86,7 +96,7 @@ def open_data(
     kind: SequenceKind | None,
     seq_length: int | None,
     seed: int | None,
-    short_sequence_probability: float = SHORT_SEQUENCE_PROBABILITY,
+    short_sequence_probability: float | None = None,
     held_out: bool = False,
 ) -> OpenData:
     """Open the training documents, or the held-out ones with the data's own seed and objectives as evaluated.
@@ -97,7 +107,7 @@ def open_data(
     data = DataDirectory.open(path)
     split = "heldout" if held_out else "train"
     if data.static:
-        return _open_static(data, split, chosen, kind, seq_length)
+        return _open_static(data, split, chosen, kind, seq_length, short_sequence_probability)
     objectives = make_objectives(chosen) or make_default_objectives(["mlm"])
     kind = choose_sequence_kind(kind, objectives)
     seq_length = seq_length or DEFAULT_SEQ_LENGTH
@@ -117,7 +127,7 @@ def open_data(
         kind=kind,
         seq_length=seq_length,
         seed=data.seed if seed is None or held_out else seed,
-        short_sequence_probability=SHORT_SEQUENCE_PROBABILITY if held_out else short_sequence_probability,
+        short_sequence_probability=choose_short(None if held_out else short_sequence_probability),
         boundaries=boundaries_of(data, store, objectives),
     )
     return OpenData(data, objectives, examples, store, kind, seq_length)
@@ -162,6 +172,7 @@ def _open_static(
     chosen: dict[str, Settings],
     kind: SequenceKind | None,
     seq_length: int | None,
+    short_sequence_probability: float | None,
 ) -> OpenData:
     """Static rows: their objectives, length and cutting are settled."""
     settled = {name: OBJECTIVES.load(name).Settings(**values) for name, values in data.config["objectives"].items()}
@@ -172,7 +183,8 @@ def _open_static(
             hint=f"leave the objectives out, or {rebuild}",
         )
     for name, settings in chosen.items():
-        settled[name] = settled[name].model_copy(update={"weight": dict(settings)["weight"]})
+        if "weight" in settings.model_fields_set:
+            settled[name] = settled[name].model_copy(update={"weight": dict(settings)["weight"]})
         for field in sorted(settings.model_fields_set):
             masked_with, asked = settled[name].dump().get(field), settings.dump().get(field)
             if masked_with != asked and field != "weight":
@@ -190,6 +202,13 @@ def _open_static(
         raise ConfigError(
             f"{data.path} is static with {data.sequences}; {kind} was asked for",
             hint=f"leave --sequences out, or {rebuild}",
+        )
+    short = short_sequence_probability_of(data)
+    if short_sequence_probability is not None and short_sequence_probability != short:
+        raise ConfigError(
+            f"{data.path} is static with a share of short sequences of {short}; {short_sequence_probability} was "
+            "asked for",
+            hint=f"leave --short-sequence-probability out, or {rebuild}",
         )
     assert data.sequences is not None and data.seq_length is not None
     examples = StaticExamples(check_static_rows(data, split))

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,22 @@ _MISSING = {
     "cased": ("these data do not tell which words had capitals", "--capitals`"),
 }
 """What the lack of a column means, and the options that keep it."""
+
+
+def check_kept(names: Collection[str], kept: Collection[str], *, lowercase: bool) -> None:
+    """Raise ``DataError`` where one of ``names`` has to be ``kept`` in the store and is not.
+
+    ``lowercase``: whether text loses its capitals on the way to pieces.
+    """
+    for name in sorted(_MISSING.keys() & names):
+        if name == "cased" and not lowercase:
+            raise DataError(
+                "the vocabulary keeps capitals: the pieces themselves show which words are capitalised",
+                hint="leave out capitalization, or build the data with a vocabulary that lower-cases",
+            )
+        if name not in kept:
+            message, options = _MISSING[name]
+            raise DataError(message, hint=f"build them again with `{MADE_BY} {options}")
 
 
 class TokenColumns:
@@ -61,14 +77,7 @@ class TokenColumns:
             return self._word_starts
         if name == "recurs":
             return self._recurs
-        if name == "cased" and not self._lowercase:
-            raise DataError(
-                "the vocabulary keeps capitals: the pieces themselves show which words are capitalised",
-                hint="leave out capitalization, or build the data with a vocabulary that lower-cases",
-            )
-        if not is_kept:
-            message, options = _MISSING[name]
-            raise DataError(message, hint=f"build them again with `{MADE_BY} {options}")
+        check_kept({name}, {name} if is_kept else (), lowercase=self._lowercase)
         return lambda layout, columns: self._kept(name, layout)
 
     def _kept(self, name: str, layout: Layout) -> NDArray[np.int64]:

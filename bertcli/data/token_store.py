@@ -32,6 +32,8 @@ SequenceKind = Literal["segment-pairs", "sentence-pairs", "full-sentences", "doc
 """How documents are cut into sequences; see ``data/sequences.py``."""
 
 MADE_BY = "bertcli mask build CORPUS"
+PART = "data-part"
+"""The kind of directory that holds one job's share."""
 WORD_STARTS, CASED, SPANS = "word_starts", "cased", "spans"
 COLUMN_TYPES = {WORD_STARTS: pa.bool_(), CASED: pa.bool_(), SPANS: pa.uint8()}
 """Optional columns, a value for each piece: whether it begins a word of the language; whether the first letter of its
@@ -70,7 +72,14 @@ class DataDirectory:
     @classmethod
     def open(cls, path: Path) -> DataDirectory:
         """Read and check the manifest. Raises ``DataError``."""
-        manifest = read_manifest(path, kind="data", made_by=MADE_BY)
+        hints = {PART: "it is one of several parts: join all of them with `bertcli mask merge PART...`"}
+        manifest = read_manifest(path, kind="data", made_by=MADE_BY, hints=hints)
+        if "shards" not in manifest:
+            raise DataError(
+                "written by an earlier bertcli, whose data this one does not read",
+                path=path,
+                hint=f"build the data again with `{MADE_BY}`",
+            )
         try:
             return cls._of(path, manifest)
         except (KeyError, TypeError, AttributeError) as error:

@@ -15,16 +15,25 @@ from bertcli.core.atomic import check_writable, resumable_scratch, sync_file
 from bertcli.core.manifest import read_manifest
 from bertcli.core.messages import notice
 from bertcli.data.building import SPLITS, shard_file_name
-from bertcli.data.finished_shards import COUNTED, FinishedShard
+from bertcli.data.finished_shards import COUNTED, FinishedShard, has_finished_shards, noted_fingerprint
 from bertcli.data.held_out import HeldOut, SmallestHash
 from bertcli.data.shards import ShardFile
 from bertcli.data.store_finishing import StoreFacts, describe_store, hold_out_one, remove_unlisted
 from bertcli.data.token_store import MADE_BY, DataDirectory, open_split
 from bertcli.errors import ConfigError, DataError, InputFileError
-from bertcli.stages.mask_store import CorpusBuild, MaskReport, continued_notes, tell_counts, write_data_manifest
+from bertcli.stages.mask_store import (
+    CorpusBuild,
+    MaskReport,
+    continued_notes,
+    fingerprints_of_lists,
+    keeping_of,
+    tell_counts,
+    write_data_manifest,
+)
+from bertcli.text.chinese_words import WAYS
 from bertcli.text.tokenizer import Tokenizer
 
-_MUST_AGREE = ("sentences", "words", "held_out", "seed")
+_MUST_AGREE = ("sentences", "documents", "group_column", "words", "held_out", "seed")
 """Settings that are one thing for all documents of a store."""
 
 
@@ -37,39 +46,64 @@ def append_masks(config: MaskBuild, tokenizer: Tokenizer, *, started_at: float) 
     manifest = read_manifest(config.output, kind="data", made_by=MADE_BY)
     check_writable(config.output)
     _check_same(data, config, tokenizer)
+    _check_lists(data, manifest.get("lists", {}), config)
     if config.deduplicate:
         notice("--deduplicate knows only the new documents: those of the store are not compared")
-    build = CorpusBuild.of(config, tokenizer)
-    _check_columns(data, build.keeping.columns)
+    keeping = keeping_of(config, tokenizer)
+    _check_columns(data, keeping.columns)
+    build = CorpusBuild.of(config, tokenizer, keeping)
     before = _facts_of(manifest, data)
-    with (
-        resumable_scratch(config.output) as scratch,
-        continued_notes(scratch, build.fingerprint(to=data.fingerprint), store=scratch) as notes,
-    ):
+    with resumable_scratch(config.output, has_work=has_finished_shards) as scratch:
+        if _is_appended(manifest, build, scratch):
+            notice("these documents were appended before the command was stopped: nothing is left to do")
+            remove_unlisted(config.output, before)
+            dropped = manifest["appended"][-1]["dropped"]
+            return MaskReport.of(config.output, before, dropped=dropped, started_at=started_at)
+        facts, dropped = _append(build, data, manifest, before, scratch)
+    return MaskReport.of(config.output, facts, dropped=dropped, started_at=started_at)
+
+
+def _is_appended(manifest: dict[str, Any], build: CorpusBuild, scratch: Path) -> bool:
+    """Whether ``scratch`` is of an append that was stopped after it had written the manifest."""
+    last = manifest["appended"][-1] if manifest["appended"] else {}
+    return "build" in last and last["build"] == noted_fingerprint(scratch) == build.fingerprint(to=last["to"])
+
+
+def _append(
+    build: CorpusBuild, data: DataDirectory, manifest: dict[str, Any], before: StoreFacts, scratch: Path
+) -> tuple[StoreFacts, dict[str, int]]:
+    """Encode the documents in ``scratch`` and add them; returns what the store is then, and what was dropped."""
+    output, fingerprint = build.config.output, build.fingerprint(to=data.fingerprint)
+    with continued_notes(scratch, fingerprint, store=scratch) as notes:
         dropped = build.write(scratch, notes, before.held_out)
         new = notes.ordered()
         if not any(shard.files for shard in new):
             raise InputFileError("no document of the corpus has any text", hint="look at the corpus")
-        waiting = _waiting(scratch, config.output, before, first=len(new))
+        waiting = _waiting(scratch, output, before, first=len(new))
         shards, held_out = (
             hold_out_one(scratch, [*waiting, *new], before.held_out) if waiting else (new, before.held_out)
         )
-        remove_unlisted(config.output, before)
-        added = StoreFacts.of(_publish(scratch, config.output, shards, _next_number(before)), held_out)
+        remove_unlisted(output, before)
+        added = StoreFacts.of(_publish(scratch, output, shards, _next_number(before)), held_out)
         facts = _joined(before, added, without_training=bool(waiting))
         tell_counts(facts)
-        describe_store(config.output, facts)
+        describe_store(output, facts)
+        said = {name: value for name, value in build.config.dump_contents().items() if name != "vocab"}
         write_data_manifest(
-            config.output,
+            output,
             facts,
             config=data.config,
             vocabulary=manifest["vocabulary"],
+            lists=manifest.get("lists", {}),
             corpus=fingerprints.of_value([manifest["corpus"], *build.digests.values()]),
             dropped={reason: count + dropped[reason] for reason, count in manifest["dropped"].items()},
-            appended=[*manifest["appended"], config.dump_contents()],
+            appended=[
+                *manifest["appended"],
+                {**said, "build": fingerprint, "to": data.fingerprint, "dropped": dropped},
+            ],
         )
-        remove_unlisted(config.output, facts)
-    return MaskReport.of(config.output, facts, dropped=dropped, started_at=started_at)
+        remove_unlisted(output, facts)
+    return facts, dropped
 
 
 def _check_same(data: DataDirectory, config: MaskBuild, tokenizer: Tokenizer) -> None:
@@ -87,12 +121,27 @@ def _check_same(data: DataDirectory, config: MaskBuild, tokenizer: Tokenizer) ->
             hint=f"append with the data's own: --vocab {data.vocabulary_directory}",
         )
     asked = config.dump_contents()
+    are_listed = not {asked["words"], data.words} & set(WAYS)
     for name in _MUST_AGREE:
-        if asked[name] != data.config[name]:
-            flag = f"--{name.replace('_', '-')}"
+        if asked.get(name) != data.config.get(name) and not (name == "words" and are_listed):
+            flag, of_data = f"--{name.replace('_', '-')}", data.config.get(name)
+            built = f"without {flag}" if of_data is None else f"with {flag} {of_data}"
             raise ConfigError(
-                f"{data.path} was built with {flag} {data.config[name]}; {asked[name]} was asked for",
-                hint=f"append with {flag} {data.config[name]}, or build again from all of the text",
+                f"{data.path} was built {built}; {asked.get(name, 'none')} was asked for",
+                hint=f"append {built}, or build again from all of the text",
+            )
+
+
+def _check_lists(data: DataDirectory, lists: dict[str, str], config: MaskBuild) -> None:
+    """Words and phrases have to be the same, wherever their files are now."""
+    asked = fingerprints_of_lists(config)
+    for name in sorted({*lists, *asked}):
+        if lists.get(name) != asked.get(name):
+            prints = [of_file[:12] if of_file else "none" for of_file in (lists.get(name), asked.get(name))]
+            raise ConfigError(
+                f"{data.path} was built with a file for --{name} of the fingerprint {prints[0]}; {prints[1]} was asked "
+                "for",
+                hint="append with what the data were built with, or build again from all of the text",
             )
 
 

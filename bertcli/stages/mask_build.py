@@ -18,19 +18,32 @@ from bertcli.data.arrow_files import write_split_names
 from bertcli.data.building import SPLITS
 from bertcli.data.coverage import tokens_covered
 from bertcli.data.examples import DynamicExamples
+from bertcli.data.finished_shards import has_finished_shards
 from bertcli.data.held_out import HeldOut
-from bertcli.data.opening import DEFAULT_SEQ_LENGTH, check_pairs, choose_sequence_kind, word_boundaries
+from bertcli.data.opening import DEFAULT_SEQ_LENGTH, check_pairs, choose_sequence_kind, choose_short, word_boundaries
 from bertcli.data.relations import pairing_fault
 from bertcli.data.shards import ShardFile
 from bertcli.data.static_rows import write_static_rows
 from bertcli.data.store_finishing import StoreFacts, finish_store
-from bertcli.data.token_store import WORD_STARTS, SequenceKind, TokenStore, store_directory
+from bertcli.data.token_columns import check_kept
+from bertcli.data.token_store import PART, WORD_STARTS, DataDirectory, SequenceKind, TokenStore, store_directory
 from bertcli.errors import ConfigError
 from bertcli.stages.mask_append import append_masks
-from bertcli.stages.mask_store import PART, CorpusBuild, MaskReport, continued_notes, tell_counts, write_data_manifest
-from bertcli.text.chinese_words import WAYS, check_words
+from bertcli.stages.mask_store import (
+    CorpusBuild,
+    MaskReport,
+    continued_notes,
+    keeping_of,
+    lists_of,
+    tell_counts,
+    write_data_manifest,
+)
+from bertcli.text.chinese_words import check_words
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
+
+_OF_ROWS = ("seq_length", "sequences", "short_sequence_probability", "duplicates")
+"""Settings that a token store has no use for."""
 
 
 def build_masks(config: MaskBuild) -> MaskReport:
@@ -43,7 +56,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
     objectives = _check_static(config)
     _check_job(config)
     kind = choose_sequence_kind(config.sequences, objectives)
-    tokenizer = load_tokenizer(config.vocab)
+    tokenizer = load_tokenizer(_vocabulary_of(config))
     tokenizer.check_casing()
     check_words(config.words, tokenizer)
     if config.capitals and not tokenizer.vocabulary.lowercase:
@@ -53,10 +66,13 @@ def build_masks(config: MaskBuild) -> MaskReport:
         )
     if config.append:
         return append_masks(config, tokenizer, started_at=started_at)
-    build = CorpusBuild.of(config, tokenizer)
+    keeping = keeping_of(config, tokenizer)
+    told_by_pieces = {WORD_STARTS}
+    check_kept(columns_read(objectives) - told_by_pieces, keeping.columns, lowercase=tokenizer.vocabulary.lowercase)
+    build = CorpusBuild.of(config, tokenizer, keeping)
     if config.shard is not None:
         return _build_part(build, started_at)
-    with resumable_directory(config.output, overwrite=config.overwrite) as directory:
+    with resumable_directory(config.output, overwrite=config.overwrite, has_work=has_finished_shards) as directory:
         store = store_directory(directory, static=config.static)
         with continued_notes(directory, build.fingerprint(), store=store) as notes:
             dropped = build.write(store, notes, HeldOut(config.held_out))
@@ -71,6 +87,7 @@ def build_masks(config: MaskBuild) -> MaskReport:
                 facts,
                 config=config.dump_contents(),
                 vocabulary=tokenizer.vocabulary.dump(),
+                lists=build.agreed["lists"],
                 corpus=fingerprints.of_value(list(build.digests.values())),
                 dropped=dropped,
                 seq_length=(config.seq_length or DEFAULT_SEQ_LENGTH) if config.static else None,
@@ -95,6 +112,8 @@ def _check_static(config: MaskBuild) -> dict[str, Objective]:
             f"{' '.join(_flags_of(objectives))} is for --static alone",
             hint="a token store serves every objective; say them to `bertcli pretrain`, or add --static",
         )
+    if not config.static:
+        _check_store(config)
     if config.static and not objectives:
         raise ConfigError("--static needs the objectives to mask for", hint="for example --static --mlm --nsp")
     if config.static and config.words != "none" and WORD_STARTS not in columns_read(objectives):
@@ -107,9 +126,27 @@ def _check_static(config: MaskBuild) -> dict[str, Objective]:
     return objectives
 
 
+def _check_store(config: MaskBuild) -> None:
+    """Raise ``ConfigError`` where something is said of rows, and none are written."""
+    for name in _OF_ROWS:
+        if name in config.model_fields_set and getattr(config, name) is not None:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} is for --static alone: a token store keeps whole documents",
+                hint="leave it out, or add --static"
+                if name == "duplicates"
+                else "say it to `bertcli pretrain`, which cuts them, or add --static",
+            )
+
+
+def _vocabulary_of(config: MaskBuild) -> str:
+    """To what is appended: the data's own, unless another is named."""
+    if config.append and "vocab" not in config.model_fields_set:
+        return str(DataDirectory.open(config.output).vocabulary_directory)
+    return config.vocab
+
+
 def _inputs(config: MaskBuild) -> tuple[str | Path, ...]:
-    more = [config.phrases] if config.phrases is not None else []
-    return (*config.corpus, config.vocab, *more, *([] if config.words in WAYS else [config.words]))
+    return (*config.corpus, config.vocab, *lists_of(config).values())
 
 
 def _flags_of(objectives: dict[str, Objective]) -> list[str]:
@@ -164,7 +201,7 @@ def _build_part(build: CorpusBuild, started_at: float) -> MaskReport:
     """One job's share of a token store, for ``mask merge``."""
     config = build.config
     with (
-        resumable_directory(config.output, overwrite=config.overwrite) as directory,
+        resumable_directory(config.output, overwrite=config.overwrite, has_work=has_finished_shards) as directory,
         continued_notes(directory, build.fingerprint(), store=directory) as notes,
     ):
         dropped = build.write(directory, notes, HeldOut(config.held_out))
@@ -220,7 +257,7 @@ def _write_static(
             kind=kind,
             seq_length=seq_length,
             seed=config.seed,
-            short_sequence_probability=config.short_sequence_probability,
+            short_sequence_probability=choose_short(config.short_sequence_probability),
             boundaries=word_boundaries(store, tokenizer) if WORD_STARTS in columns_read(chosen) else None,
         )
         copies = config.duplicates if split == "train" else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from bertcli.data.building import SPLITS, shard_file_name
 from bertcli.data.finished_shards import FinishedShard
 from bertcli.data.shards import check_files
 from bertcli.data.store_finishing import finish_store
+from bertcli.data.token_store import PART
 from bertcli.errors import DataError
-from bertcli.stages.mask_store import PART, MaskReport, tell_counts, write_data_manifest
+from bertcli.stages.mask_store import MaskReport, tell_counts, write_data_manifest
 
 _MADE_BY = "bertcli mask build CORPUS --shard N/M"
 
@@ -43,7 +44,7 @@ def merge_masks(config: MaskMerge) -> MaskReport:
     try:
         _check_same(parts)
         _check_all_there(parts)
-        shards = {shard.name: (part.path, shard) for part in parts for shard in part.shards}
+        shards = sorted(((part.path, shard) for part in parts for shard in part.shards), key=lambda pair: pair[1].name)
         facts_of_parts = parts[0].manifest
         counts, digests, dropped = _shards_of_groups(parts), _digests(parts), _dropped(parts)
     except (KeyError, TypeError, AttributeError) as error:
@@ -51,14 +52,14 @@ def merge_masks(config: MaskMerge) -> MaskReport:
             f"a manifest lacks {error}", path=parts[0].path, hint=f"make it again with `{_MADE_BY}`"
         ) from error
     wanted = [(group, number) for group, count in sorted(counts.items()) for number in range(count)]
-    if wanted != sorted(shards):
+    if wanted != [shard.name for _, shard in shards]:
         raise DataError("shards of the parts are missing or twice", path=parts[0].path, hint="build the parts again")
     for part in parts:
         for split in SPLITS:
             check_files(part.path / split, [shard.files[split] for shard in part.shards if split in shard.files])
     agreed = facts_of_parts["agreed"]
     with new_directory(config.output, overwrite=config.overwrite) as directory:
-        joined = _join(directory, [shards[name] for name in wanted])
+        joined = _join(directory, shards)
         facts = finish_store(directory, joined, agreed["settings"]["held_out"])
         tell_counts(facts)
         shutil.copytree(parts[0].path / "vocab", directory / "vocab")
@@ -67,6 +68,7 @@ def merge_masks(config: MaskMerge) -> MaskReport:
             facts,
             config=facts_of_parts["config"],
             vocabulary=agreed["vocabulary"],
+            lists=agreed["lists"],
             corpus=fingerprints.of_value(digests),
             dropped=dropped,
         )
@@ -89,24 +91,46 @@ def _check_same(parts: Sequence[_Part]) -> None:
 
 def _difference(ours: dict[str, Any], theirs: dict[str, Any]) -> tuple[str, Any, Any] | None:
     """The first thing in which two parts differ, and both values."""
-    if ours.get("vocabulary") != theirs.get("vocabulary"):
-        prints = [agreed["vocabulary"]["fingerprint"][:12] for agreed in (ours, theirs)]
-        return "the vocabulary", prints[0], prints[1]
-    if ours.get("file_sizes") != theirs.get("file_sizes"):
-        totals = [
-            f"{len(sizes)} files, {sum(map(int, filter(None, sizes))):,} bytes"
-            for sizes in (ours["file_sizes"], theirs["file_sizes"])
-        ]
-        return "a corpus of", totals[0], totals[1]
-    if ours.get("bertcli") != theirs.get("bertcli"):
-        return "bertcli", ours["bertcli"], theirs["bertcli"]
-    if ours.get("of") != theirs.get("of"):
-        return "parts in all:", ours["of"], theirs["of"]
-    ours, theirs = ours.get("settings", {}), theirs.get("settings", {})
-    for name in sorted({*ours, *theirs}):
-        if ours.get(name) != theirs.get(name):
-            return f"--{name.replace('_', '-')}", ours.get(name), theirs.get(name)
+    for key in dict.fromkeys([*_FIRST_COMPARED, *sorted({*ours, *theirs})]):
+        one, other = ours.get(key), theirs.get(key)
+        if one != other:
+            return _DIFFERENCES.get(key, _of_values)(key, one, other)
     return None
+
+
+def _of_values(key: str, one: Any, other: Any) -> tuple[str, Any, Any]:
+    return key.replace("_", " "), one, other
+
+
+def _of_vocabularies(key: str, one: dict[str, Any], other: dict[str, Any]) -> tuple[str, Any, Any]:
+    return "the vocabulary", one["fingerprint"][:12], other["fingerprint"][:12]
+
+
+def _of_corpora(key: str, one: list[int | None], other: list[int | None]) -> tuple[str, Any, Any]:
+    totals = [f"{len(sizes)} files, {sum(map(int, filter(None, sizes))):,} bytes" for sizes in (one, other)]
+    return "a corpus of", totals[0], totals[1]
+
+
+def _of_settings(key: str, one: dict[str, Any], other: dict[str, Any]) -> tuple[str, Any, Any]:
+    name = min(name for name in {*one, *other} if one.get(name) != other.get(name))
+    return f"--{name.replace('_', '-')}", one.get(name), other.get(name)
+
+
+def _of_lists(key: str, one: dict[str, str], other: dict[str, str]) -> tuple[str, Any, Any]:
+    flag, *prints = _of_settings(key, one, other)
+    first, second = ("none" if of_file is None else of_file[:12] for of_file in prints)
+    return f"a file for {flag} of the fingerprint", first, second
+
+
+_FIRST_COMPARED = ("vocabulary", "file_sizes", "bertcli", "settings")
+_DIFFERENCES: dict[str, Callable[[str, Any, Any], tuple[str, Any, Any]]] = {
+    "vocabulary": _of_vocabularies,
+    "file_sizes": _of_corpora,
+    "settings": _of_settings,
+    "lists": _of_lists,
+    "of": lambda key, one, other: ("parts in all:", one, other),
+}
+"""How the difference in a thing is told: its name, and both values."""
 
 
 def _check_all_there(parts: Sequence[_Part]) -> None:

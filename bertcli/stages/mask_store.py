@@ -25,15 +25,14 @@ from bertcli.data.held_out import SMALLEST_CORPUS, HeldOut
 from bertcli.data.shards import ShardFile
 from bertcli.data.store_finishing import StoreFacts, dump_files
 from bertcli.data.token_store import SequenceKind, store_schema
-from bertcli.errors import InputFileError, UserError
+from bertcli.errors import InputFileError
 from bertcli.text import corpus
 from bertcli.text.chinese_words import WAYS
 from bertcli.text.phrases import PhraseFinder
 from bertcli.text.remote_files import CorpusFile
 from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.word_list import ListedWords
 
-PART = "data-part"
-"""The kind of directory that holds one job's share."""
 _LONG_WORD = 3
 """Ideographs in the average word beyond which it is no word: words of Chinese have 1.5 to 1.8, clauses 4 and more."""
 
@@ -102,6 +101,28 @@ class MaskReport:
         )
 
 
+def lists_of(config: MaskBuild) -> dict[str, Path]:
+    """The files of words and of phrases, by the settings that name them."""
+    lists = {} if config.words in WAYS else {"words": Path(config.words)}
+    return lists if config.phrases is None else {**lists, "phrases": config.phrases}
+
+
+def fingerprints_of_lists(config: MaskBuild) -> dict[str, str]:
+    """By the settings that name them."""
+    return {name: fingerprints.of_file(path) for name, path in lists_of(config).items()}
+
+
+def keeping_of(config: MaskBuild, tokenizer: Tokenizer) -> Keeping:
+    """What the store is to keep of every piece; reads the lists. Raises ``InputFileError``."""
+    return Keeping(
+        words=config.words,
+        listed=None if config.words in WAYS else ListedWords(Path(config.words)),
+        capitals=config.capitals,
+        spans=config.spans_column is not None,
+        phrases=PhraseFinder.of(config.phrases, tokenizer) if config.phrases is not None else None,
+    )
+
+
 @dataclass(frozen=True)
 class CorpusBuild:
     """The work of one job: its files and shards, and what it is told by."""
@@ -117,26 +138,18 @@ class CorpusBuild:
     """What all jobs of one build agree on."""
 
     @classmethod
-    def of(cls, config: MaskBuild, tokenizer: Tokenizer) -> CorpusBuild:
+    def of(cls, config: MaskBuild, tokenizer: Tokenizer, keeping: Keeping) -> CorpusBuild:
         """Finds the files and hashes those that the job reads."""
         files = corpus.find_files(config.corpus)
         sizes = file_sizes(files)
         shards = CorpusShards(files, group_files(sizes), config.shard_characters, Job(*config.job))
-        keeping = Keeping(
-            words=config.words,
-            capitals=config.capitals,
-            spans=config.spans_column is not None,
-            phrases=PhraseFinder.of(config.phrases, tokenizer) if config.phrases is not None else None,
-        )
-        lists = [config.phrases] if config.phrases is not None else []
-        lists += [] if config.words in WAYS else [Path(config.words)]
         digests = {number: corpus.file_fingerprint(files[number]) for number in shards.own_files}
         settings = {name: value for name, value in config.dump_contents().items() if name not in ("corpus", "vocab")}
         agreed = {
             "bertcli": __version__,
             "vocabulary": tokenizer.vocabulary.dump(),
             "settings": settings,
-            "lists": [fingerprints.of_file(path) for path in lists],
+            "lists": fingerprints_of_lists(config),
             "file_sizes": sizes,
         }
         return cls(config, tokenizer, keeping, files, shards, digests, agreed)
@@ -171,8 +184,8 @@ class CorpusBuild:
 def continued_notes(directory: Path, fingerprint: str, *, store: Path) -> Iterator[Notes]:
     """The notes of a build in a partial directory: an earlier attempt's where it was the same build.
 
-    What another build left there is removed. Where the block is stopped by anything but an error of the user's, the
-    notes stay, and the user is told that they do.
+    What another build left there is removed. Where the block is stopped, the notes of finished shards stay, and the
+    user is told that they do.
     """
     notes = Notes.read(directory, fingerprint, store=store)
     if notes is None:
@@ -189,8 +202,8 @@ def continued_notes(directory: Path, fingerprint: str, *, store: Path) -> Iterat
     notes.begin()
     try:
         yield notes
-    except BaseException as error:
-        if notes.shards and not isinstance(error, UserError):
+    except BaseException:
+        if notes.shards:
             many = f"{len(notes.shards):,} shards are" if len(notes.shards) > 1 else "1 shard is"
             notice(f"{many} done: the same command continues there")
         raise
@@ -220,6 +233,7 @@ def write_data_manifest(
     *,
     config: dict[str, Any],
     vocabulary: dict[str, Any],
+    lists: dict[str, str],
     corpus: str,
     dropped: dict[str, int],
     appended: list[dict[str, Any]] | None = None,
@@ -227,7 +241,10 @@ def write_data_manifest(
     seq_length: int | None = None,
     sequences: SequenceKind | None = None,
 ) -> None:
-    """The manifest of a token store, or with ``rows`` of static data; ``appended`` are later builds' configurations."""
+    """The manifest of a token store, or with ``rows`` of static data.
+
+    ``lists`` are the fingerprints of words and phrases, ``appended`` later builds' configurations.
+    """
     digests = [[file.sha256 for file in files] for files in (rows or facts.files).values()]
     write_manifest(
         directory,
@@ -237,6 +254,7 @@ def write_data_manifest(
         fingerprint=fingerprints.of_value([digests, vocabulary, config["seed"]]),
         static=rows is not None,
         vocabulary=vocabulary,
+        lists=lists,
         seed=config["seed"],
         corpus=corpus,
         appended=appended or [],

@@ -12,7 +12,7 @@ from bertcli.config.mask import MaskView
 from bertcli.core.messages import progress
 from bertcli.data.audit_sample import Sample, dynamic_sample, redrawn_sample, static_sample
 from bertcli.data.examples import DynamicExamples, StaticExamples
-from bertcli.data.opening import OpenData, boundaries_of, open_data
+from bertcli.data.opening import OpenData, boundaries_of, open_data, short_sequence_probability_of
 from bertcli.data.token_store import TokenStore, open_split
 from bertcli.errors import ConfigError, DataError
 
@@ -76,7 +76,7 @@ class View:
             kind=opened.kind,
             seq_length=opened.seq_length,
             seed=opened.data.seed,
-            short_sequence_probability=opened.data.config["short_sequence_probability"],
+            short_sequence_probability=short_sequence_probability_of(opened.data),
             boundaries=boundaries_of(opened.data, store, opened.objectives),
         )
 

@@ -19,7 +19,7 @@ from bertcli.core.messages import notice
 from bertcli.data.batches import Cursor, batch_stream, evaluation_batches
 from bertcli.data.coverage import tokens_covered
 from bertcli.data.examples import LimitedExamples, StaticExamples
-from bertcli.data.opening import OpenData, open_data
+from bertcli.data.opening import OpenData, open_data, short_sequence_probability_of
 from bertcli.data.packing import Packing
 from bertcli.errors import ConfigError, VocabularyError
 from bertcli.models.checkpoint import model_directory, open_model
@@ -89,7 +89,9 @@ class Session:
         if opened.seq_length > longest:
             raise ConfigError(
                 f"sequences of {opened.seq_length} pieces are longer than the model's {longest} positions",
-                hint=f"--seq-length {longest} or less",
+                hint=f"build the data again with `bertcli mask build --static --seq-length {longest}`, or less"
+                if opened.data.static
+                else f"--seq-length {longest} or less",
             )
         parameters = sum(parameter.numel() for parameter in model.parameters())
         return replace(session, config=_resolved(config, opened, accelerator), parameters=parameters)
@@ -294,6 +296,7 @@ def _resolved(config: Pretrain, opened: OpenData, accelerator: Accelerator) -> P
         ),
         "sequences": opened.kind,
         "seq_length": opened.seq_length,
+        "short_sequence_probability": short_sequence_probability_of(opened.data, config.short_sequence_probability),
         "batch_size": batch_size,
         "micro_batch_size": config.micro_batch_size or min(batch_size, LARGEST_DEFAULT_MICRO_BATCH),
         "learning_rate": config.learning_rate or default_learning_rate(batch_size, config.arch, init=config.init),

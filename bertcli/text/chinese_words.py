@@ -68,10 +68,12 @@ class JiebaWords:
 
 
 def word_finder(words: str) -> Callable[[str], str] | None:
-    """A function from a sentence to the same with spaces between its words, where words are found at all."""
-    if words in ("none", "spaces"):
-        return None
-    return JiebaWords() if words == "jieba" else ListedWords(Path(words))
+    """A function from a sentence to the same with spaces between its words, where a package finds them.
+
+    Of a list that is ``ListedWords``.
+    """
+    assert words in WAYS
+    return JiebaWords() if words == "jieba" else None
 
 
 def check_words(words: str, tokenizer: Tokenizer) -> None:

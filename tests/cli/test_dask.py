@@ -52,6 +52,23 @@ def test_a_token_store_has_the_same_bytes(bertcli, workplace, address):
     assert same("data", *STORES)
 
 
+def test_workers_do_not_need_the_list_of_words(bertcli, workplace, address, monkeypatch):
+    Path("chinese.txt").write_text("我们喜欢北京。\n我们来到北京。\n" * 5)
+    Path("words.txt").write_text("我们\n北京\n")
+    assert bertcli("vocab", "build", "chinese.txt", "--size", 30, "-o", "vocab").code == 0
+    build = ("mask", "build", "chinese.txt", "--vocab", "vocab", "--words", "words.txt", "--held-out", 0)
+    assert bertcli(*build, "--workers", 1, "-o", "data-one").code == 0
+    blocks = building.in_blocks
+
+    def without_the_file(*arguments: Any) -> Iterator[Any]:
+        Path("words.txt").unlink()  # as on a machine that has none
+        yield from blocks(*arguments)
+
+    monkeypatch.setattr(building, "in_blocks", without_the_file)
+    assert bertcli(*build, "--dask", address, "-o", "data-cluster").code == 0
+    assert same("data", *STORES)
+
+
 def test_a_worker_that_is_killed_changes_nothing(bertcli, workplace, address, dask_cluster, monkeypatch):
     assert bertcli("mask", "build", "corpus.txt", "--workers", 1, "-o", "data-one").code == 0
     worker = next(iter(dask_cluster.workers.values())).pid
@@ -111,6 +128,6 @@ def test_an_address_where_nobody_listens_is_told(bertcli, workplace, monkeypatch
         address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
         outcome = bertcli("vocab", "build", "corpus.txt", "--dask", address, "-o", "vocab-2")
     assert outcome.code == 2
-    assert f"error: no Dask scheduler answers at {address}\n" in outcome.err
+    assert f"error: no Dask scheduler answers at {address}: " in outcome.err
     assert "hint: `dask scheduler` starts one and says its address; without --dask" in outcome.err
     assert not Path("vocab-2").exists()

@@ -99,6 +99,28 @@ def test_objectives_without_static_are_refused(workplace, bertcli):
     assert not Path("new").exists()
 
 
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("--seq-length", 64), ("--sequences", "segment-pairs"), ("--short-sequence-probability", 0), ("--duplicates", 10)],
+)
+def test_what_is_said_of_rows_is_refused_where_none_are_written(workplace, bertcli, flag, value):
+    error = bad(bertcli, "mask", "build", "corpus.txt", flag, value, "-o", "new")
+    assert f"error: {flag} is for --static alone: a token store keeps whole documents\n" in error
+    where = "leave it out" if flag == "--duplicates" else "say it to `bertcli pretrain`, which cuts them"
+    assert f"hint: {where}, or add --static\n" in error
+    assert not Path("new").exists()
+
+
+def test_static_data_have_their_own_share_of_short_sequences(workplace, bertcli):
+    assert bertcli(*STATIC, "--short-sequence-probability", 0.5, "-o", "static").code == 0
+    assert bertcli("mask", "audit", "--data", "static").code == 0
+    view = ("mask", "show", "--data", "static", "--short-sequence-probability")
+    assert bertcli(*view, 0.5).code == 0
+    error = bad(bertcli, *view, 0.1)
+    assert "error: static is static with a share of short sequences of 0.5; 0.1 was asked for\n" in error
+    assert "hint: leave --short-sequence-probability out, or build the data again" in error
+
+
 def test_static_without_objectives_is_refused(workplace, bertcli):
     assert "--static needs the objectives to mask for" in bad(
         bertcli, "mask", "build", "corpus.txt", "--static", "-o", "new"

@@ -17,7 +17,7 @@ import pytest
 
 from bertcli.data import building, corpus_shards
 from bertcli.data.token_store import DataDirectory, TokenStore, open_split
-from bertcli.errors import DataError, RunError
+from bertcli.errors import ConfigError, DataError, InputFileError, RunError
 
 BUILD = ("mask", "build", "corpus.txt", "--shard-size", "2kB", "--held-out", "10%")
 
@@ -123,12 +123,21 @@ def test_a_shard_that_is_not_as_it_was_written_is_named(whole, bertcli, damage, 
     assert hint == "hint: build the data again with `bertcli mask build`"
 
 
-def test_a_manifest_without_shards_is_of_no_use(whole, bertcli):
+def test_data_from_before_there_were_shards_are_told_as_such(whole, bertcli):
     facts = manifest("whole")
     del facts["shards"]
     Path("whole/manifest.json").write_text(json.dumps(facts))
     error, hint = bad(bertcli, "mask", "show", "--data", "whole")
-    assert error == "error: whole: its manifest lacks 'shards'"
+    assert error == "error: whole: written by an earlier bertcli, whose data this one does not read"
+    assert hint == "hint: build the data again with `bertcli mask build CORPUS`"
+
+
+def test_a_manifest_without_counts_is_of_no_use(whole, bertcli):
+    facts = manifest("whole")
+    del facts["counts"]
+    Path("whole/manifest.json").write_text(json.dumps(facts))
+    error, hint = bad(bertcli, "mask", "show", "--data", "whole")
+    assert error == "error: whole: its manifest lacks 'counts'"
     assert hint == "hint: make it again with `bertcli mask build CORPUS`"
 
 
@@ -186,8 +195,10 @@ def stop_after(monkeypatch, shards, error):
         (KeyboardInterrupt(), "interrupted"),
         (OSError(28, "No space left on device"), "the disk is full"),
         (RunError("a worker process was killed"), "a worker process was killed"),
+        (ConfigError("no Dask scheduler answers"), "no Dask scheduler answers"),
+        (InputFileError("cut off by the server"), "cut off by the server"),
     ],
-    ids=["interrupted", "full", "worker"],
+    ids=["interrupted", "full", "worker", "scheduler", "remote file"],
 )
 def test_what_was_stopped_continues_after_the_last_whole_shard(whole, bertcli, monkeypatch, error, said):
     resume = stop_after(monkeypatch, 2, error)
@@ -238,7 +249,7 @@ def test_a_shard_that_was_damaged_since_is_made_again(whole, bertcli, monkeypatc
     assert contents("again") == contents("whole")
 
 
-def test_an_error_of_the_users_leaves_nothing(whole, bertcli):
+def test_an_error_of_the_users_before_any_shard_leaves_nothing(whole, bertcli):
     text = Path("corpus.txt").read_bytes()
     Path("bad.txt").write_bytes(text + b"\n\nbroken \xff text\n")
     error, hint = bad(bertcli, "mask", "build", "bad.txt", "--shard-size", "2kB", "-o", "again")
@@ -348,12 +359,20 @@ def test_files_form_groups_that_are_worth_a_job():
 def test_a_part_is_no_data_yet(workplace, bertcli):
     outcome = succeed(bertcli, *BUILD, "--shard", "2/3", "-o", "part2")
     assert "data: part2, part 2/3" in outcome.out
-    assert "note: next: bertcli mask merge with all 3 parts" in outcome.err
-    error, _ = bad(bertcli, "mask", "show", "--data", "part2")
-    assert "this is a data-part directory, expected data" in error
+    assert "note: next: build the other parts; when all 3 are there, mask merge joins them\n" in outcome.err
+    for command in ("show", "audit"):
+        error, hint = bad(bertcli, "mask", command, "--data", "part2")
+        assert "this is a data-part directory, expected data" in error
+        assert hint == "hint: it is one of several parts: join all of them with `bertcli mask merge PART...`"
     error, hint = bad(bertcli, "mask", "merge", "bertcli-out/data", "-o", "data")
     assert "this is a data directory, expected data-part" in error
     assert hint == "hint: make one with `bertcli mask build CORPUS --shard N/M`"
+
+
+def test_a_build_of_one_part_says_how_to_make_data_of_it(workplace, bertcli):
+    outcome = succeed(bertcli, *BUILD, "--shard", "1/1", "-o", "the part")
+    assert "note: next: bertcli mask merge 'the part'\n" in outcome.err
+    succeed(bertcli, "mask", "merge", "the part", "--overwrite")
 
 
 def test_parts_that_are_missing_or_twice_are_named(workplace, bertcli):
@@ -391,6 +410,30 @@ def test_parts_of_different_builds_are_not_joined(workplace, bertcli, options, s
     assert "hint: all parts come from the same corpus and the same options" in hint
 
 
+@pytest.mark.parametrize(("flag", "words"), [("--phrases", "brown fox\n"), ("--words", "\u5317\u4eac\n")])
+def test_parts_made_with_different_lists_are_not_joined(workplace, bertcli, flag, words):
+    for number in (1, 2):
+        Path("list.txt").write_text(words * number)
+        succeed(bertcli, *BUILD, flag, "list.txt", "--shard", f"{number}/2", "-o", f"part{number}")
+    error, hint = bad(bertcli, "mask", "merge", "part1", "part2", "-o", "data")
+    prints = [manifest(f"part{number}")["agreed"]["lists"][flag[2:]][:12] for number in (1, 2)]
+    said = f"built with a file for {flag} of the fingerprint {prints[1]}, but part1 with {prints[0]}"
+    assert error == f"error: part2: {said}"
+    assert "hint: all parts come from the same corpus and the same options" in hint
+
+
+def test_nothing_that_parts_agree_on_is_forgotten(workplace, bertcli):
+    parts = build_parts(bertcli, 2)
+    facts = manifest("part2")
+    for name in facts["agreed"]:
+        value = facts["agreed"][name]
+        changed = (
+            value[1:] if isinstance(value, list) else "9.9" if isinstance(value, str) else {**value, "fingerprint": "9"}
+        )
+        Path("part2/manifest.json").write_text(json.dumps(facts | {"agreed": facts["agreed"] | {name: changed}}))
+        assert "error: part2: built with " in bad(bertcli, "mask", "merge", *parts, "-o", "data")[0]
+
+
 def test_a_corpus_that_changed_between_the_parts_is_found(workplace, bertcli):
     succeed(bertcli, *BUILD, "--shard", "1/2", "-o", "part1")
     Path("corpus.txt").write_text(Path("corpus.txt").read_text().replace("quick", "swift"))
@@ -414,6 +457,7 @@ def test_a_part_whose_manifest_is_wrong_is_named(workplace, bertcli):
     facts = manifest("part1")
     for changed, said in (
         (facts | {"shards": facts["shards"][1:]}, "shards of the parts are missing or twice"),
+        (facts | {"shards": [*facts["shards"], facts["shards"][0]]}, "shards of the parts are missing or twice"),
         ({name: value for name, value in facts.items() if name != "dropped"}, "a manifest lacks 'dropped'"),
     ):
         Path("part1/manifest.json").write_text(json.dumps(changed))
@@ -521,6 +565,37 @@ def test_an_append_that_was_stopped_leaves_the_old_data_and_is_made_good(whole, 
     assert texts("data") == texts("whole")
 
 
+def test_an_append_that_was_stopped_after_its_last_step_is_not_made_twice(halves, bertcli, monkeypatch):
+    from bertcli.stages import mask_append
+
+    build = ("--shard-size", "2kB", "--held-out", "10%", "-o", "data")
+    succeed(bertcli, "mask", "build", "first.txt", *build)
+    shutil.copytree("data", "copy")
+    write = mask_append.write_data_manifest
+
+    def write_and_stop(*arguments, **facts):
+        write(*arguments, **facts)
+        raise KeyboardInterrupt
+
+    append = ("mask", "build", "second.txt", *build, "--append", "--min-characters", 70)
+    with monkeypatch.context() as patch:
+        patch.setattr(mask_append, "write_data_manifest", write_and_stop)
+        assert bertcli(*append).code == 130
+    assert Path(".data.partial").is_dir()
+    Path("data/train/data-00099.arrow").write_text("not removed yet")
+    outcome = succeed(bertcli, *append, "--json")
+    assert "these documents were appended before the command was stopped: nothing is left to do" in outcome.err
+    assert not Path(".data.partial").exists()
+    at_once = succeed(bertcli, *append, "-o", "copy", "--json").json()
+    assert contents("data") == contents("copy")
+    differs = {"directory", "elapsed_seconds"}
+    assert {k: v for k, v in outcome.json().items() if k not in differs} == {
+        k: v for k, v in at_once.items() if k not in differs
+    }
+    succeed(bertcli, *append)  # asked for again, they are appended again
+    assert len(manifest("data")["appended"]) == 2
+
+
 def test_appended_documents_have_to_fit_the_others(halves, bertcli):
     succeed(bertcli, "mask", "build", "first.txt", "-o", "data")
     before = contents("data")
@@ -529,11 +604,14 @@ def test_appended_documents_have_to_fit_the_others(halves, bertcli):
         (("--seed", 4), "data was built with --seed 0; 4 was asked for"),
         (("--sentences", "line"), "data was built with --sentences split; line was asked for"),
         (("--words", "spaces"), "data was built with --words none; spaces was asked for"),
+        (("--documents", "line"), "data was built with --documents auto; line was asked for"),
+        (("--group-column", "author"), "data was built without --group-column; author was asked for"),
         (("--held-out", "5%"), "data was built with --held-out 0.01; 0.05 was asked for"),
     ):
         error, hint = bad(bertcli, *append, *options)
         assert error == f"error: {said}"
-        assert hint.startswith(f"hint: append with {options[0]} ")
+        assert hint.startswith(("hint: append with", "hint: append without"))
+        assert options[0] in hint
     succeed(bertcli, "vocab", "build", "corpus.txt", "--size", 150, "-o", "other")
     error, hint = bad(bertcli, *append, "--vocab", "other")
     assert error.startswith("error: data: made with the vocabulary ")
@@ -541,6 +619,27 @@ def test_appended_documents_have_to_fit_the_others(halves, bertcli):
     assert hint == "hint: append with the data's own: --vocab data/vocab"
     succeed(bertcli, *append, "--vocab", "data/vocab")
     assert contents("data") != before
+
+
+@pytest.mark.parametrize(("flag", "words"), [("--phrases", "brown fox\n"), ("--words", "\u5317\u4eac\n")])
+def test_lists_are_told_by_what_is_in_them(halves, bertcli, flag, words):
+    Path("list.txt").write_text(words)
+    succeed(bertcli, "mask", "build", "first.txt", flag, "list.txt", "-o", "data")
+    Path("list.txt").rename("moved.txt")
+    append = ("mask", "build", "second.txt", "--append", "-o", "data", flag)
+    succeed(bertcli, *append, "moved.txt")
+    Path("list.txt").write_text(words * 2)
+    error, hint = bad(bertcli, *append, "list.txt")
+    assert error.startswith(f"error: data was built with a file for {flag} of the fingerprint ")
+    assert hint == "hint: append with what the data were built with, or build again from all of the text"
+
+
+def test_appending_takes_the_vocabulary_of_the_data(halves, bertcli):
+    succeed(bertcli, "vocab", "build", "corpus.txt", "--size", 150, "-o", "other")
+    succeed(bertcli, "mask", "build", "first.txt", "--vocab", "other", "-o", "data")
+    shutil.rmtree("other")
+    succeed(bertcli, "mask", "build", "second.txt", "--append", "-o", "data")
+    assert manifest("data")["counts"]["train"]["documents"] > 30
 
 
 def test_there_has_to_be_something_to_append_to(halves, bertcli):

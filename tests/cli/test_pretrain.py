@@ -183,6 +183,15 @@ def test_a_sequence_longer_than_the_model_is_refused(workplace, bertcli):
     assert not Path("run").exists()
 
 
+def test_static_rows_that_are_too_long_for_the_model_have_to_be_built_again(workplace, bertcli):
+    build = ("mask", "build", "corpus.txt", "--static", "--mlm", "--seq-length", 600, "--duplicates", 1)
+    assert bertcli(*build, "-o", "static").code == 0
+    outcome = bertcli("pretrain", "--data", "static", "--arch", "bert-tiny", "--steps", 1, "-o", "run")
+    assert outcome.code == 2
+    assert "error: sequences of 600 pieces are longer than the model's 512 positions\n" in outcome.err
+    assert "hint: build the data again with `bertcli mask build --static --seq-length 512`, or less\n" in outcome.err
+
+
 def test_an_unknown_architecture_suggests_the_nearest(workplace, bertcli):
     outcome = bertcli("pretrain", "--mlm", "--arch", "bert-mimi", "--steps", 1, "-o", "run")
     assert outcome.code == 2
@@ -370,10 +379,13 @@ def test_overwriting_never_removes_the_model_it_starts_from(workplace, bertcli):
 
 def test_static_data_keep_their_masking_and_take_another_weight(workplace, bertcli):
     build = ("mask", "build", "corpus.txt", "--static", "--mlm", "--seq-length", 32, "--duplicates", 1)
-    assert bertcli(*build, "-o", "static").code == 0
+    assert bertcli(*build, "--set", "objectives.mlm.weight=3", "-o", "static").code == 0
     arguments = ("--data", "static", "--arch", "bert-tiny", "--batch-size", 8, "--steps", 1, "--quiet")
-    assert bertcli("pretrain", *arguments, "--set", "objectives.mlm.weight=2", "-o", "run").code == 0
-    assert yaml.safe_load(Path("run/config.yaml").read_text())["objectives"]["mlm"]["weight"] == 2
+    for number, (options, weight) in enumerate(
+        (((), 3), (("--mlm",), 3), (("--set", "objectives.mlm.weight=2"), 2), (("--set", "objectives.mlm.weight=1"), 1))
+    ):
+        assert bertcli("pretrain", *arguments, *options, "-o", f"run{number}").code == 0
+        assert yaml.safe_load(Path(f"run{number}/config.yaml").read_text())["objectives"]["mlm"]["weight"] == weight
     outcome = bertcli("pretrain", *arguments, "--set", "objectives.mlm.probability=0.3", "-o", "other")
     assert outcome.code == 2
     assert "of an objective's settings only the weight may differ" in outcome.err

@@ -126,3 +126,24 @@ def test_a_vocabulary_that_keeps_capitals_is_refused_with_the_reason(workplace, 
     outcome = bertcli("pretrain", "--capitalization", "--data", "data", "--steps", 1, "-o", "run", *SMALL)
     assert outcome.code == 2
     assert "the vocabulary keeps capitals: the pieces themselves show which words are capitalised" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--capitalization",), "these data do not tell which words had capitals"),
+        (("--capitalization", "--vocab", "cased"), "the vocabulary keeps capitals: the pieces themselves show"),
+        (("--mask-unit", "entity"), "these data have no entity spans"),
+    ],
+    ids=["capitals", "cased", "spans"],
+)
+def test_static_rows_that_lack_what_is_asked_are_refused_before_any_text_is_read(
+    workplace, bertcli, monkeypatch, options, message
+):
+    assert bertcli("vocab", "build", "corpus.txt", "--size", 200, "--cased", "-o", "cased").code == 0
+    monkeypatch.setattr("bertcli.text.corpus.file_fingerprint", lambda file: pytest.fail("the corpus was read"))
+    outcome = bertcli("mask", "build", "corpus.txt", "--static", *options, "-o", "static")
+    assert outcome.code == 2
+    assert f"error: {message}" in outcome.err
+    assert "hint: " in outcome.err
+    assert not Path("static").exists()

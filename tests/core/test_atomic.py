@@ -80,6 +80,20 @@ def test_a_failure_leaves_what_can_be_continued_and_an_error_of_the_users_does_n
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_an_error_of_the_users_leaves_finished_work(tmp_path):
+    def has_work(partial):
+        return (partial / "done").exists()
+
+    with pytest.raises(InputFileError), atomic.resumable_directory(tmp_path / "out", has_work=has_work) as partial:
+        (partial / "done").write_text("x")
+        raise InputFileError("the connection broke")
+    with atomic.resumable_directory(tmp_path / "out", has_work=has_work) as partial:
+        (partial / "done").unlink()
+    with pytest.raises(InputFileError), atomic.resumable_directory(tmp_path / "other", has_work=has_work):
+        raise InputFileError("no good")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_a_full_disk_says_that_the_work_can_be_continued(tmp_path):
     with pytest.raises(OutputError) as caught, atomic.resumable_directory(tmp_path / "out"):
         raise OSError(errno.ENOSPC, "No space left on device")

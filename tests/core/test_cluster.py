@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cloudpickle
 import pytest
+from distributed import Client
+from distributed.comm import CommClosedError
 
 from bertcli.core import cluster, messages
 from bertcli.core.workers import DaskCluster, map_in_order
@@ -116,8 +119,6 @@ def test_threads_that_work_at_the_same_time_have_functions_of_their_own():
 
 
 def test_a_worker_forgets_the_functions_of_a_run_that_is_over(dask_cluster: Any, workers: DaskCluster):
-    from distributed import Client
-
     list(map_in_order(make_counter, range(20), workers=workers))
     with Client(workers.address, set_as_default=False) as client:
         assert list(client.run(lambda: len(cluster._runs)).values()) == [0, 0]
@@ -154,6 +155,49 @@ def test_an_error_of_the_work_is_raised_as_it_is(workers: DaskCluster):
         list(map_in_order(partial(make, fail), range(4), workers=workers))
     assert caught.value.hint == "mend it"
     assert caught.value.line == 0
+
+
+def test_an_error_of_a_file_is_not_taken_for_a_lost_connection(workers: DaskCluster, tmp_path: Path):
+    missing = str(tmp_path / "missing.txt")
+    with pytest.raises(FileNotFoundError, match=r"missing\.txt"):
+        list(map_in_order(partial(make, open), [missing], workers=workers))
+
+
+@pytest.mark.parametrize("lost", [TimeoutError(), CommClosedError("in <TCP>: Stream is closed")])
+def test_an_error_of_the_work_that_does_not_arrive_is_a_lost_connection(lost: Exception):
+    def ask(timeout: float) -> None:
+        raise lost
+
+    client: Any = SimpleNamespace(status="running")
+    future: Any = SimpleNamespace(exception=ask, status="error")
+    with pytest.raises(RunError, match=r"the connection to the Dask scheduler at tcp://x:1 was lost"):
+        cluster._Cluster(client, "tcp://x:1")._raise_from(future)
+
+
+def test_work_for_a_client_that_was_closed_is_a_lost_connection():
+    def submit(*_: Any, **__: Any) -> None:
+        raise RuntimeError("Client is closed")
+
+    client: Any = SimpleNamespace(status="closed", submit=submit)
+    with pytest.raises(RunError, match=r"the connection to the Dask scheduler at tcp://x:1 was lost"):
+        cluster._Cluster(client, "tcp://x:1").submit("key", len, "text")
+
+
+def test_tidying_up_does_not_hide_the_error(monkeypatch: pytest.MonkeyPatch, workers: DaskCluster):
+    close = Client.close
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise TimeoutError
+
+    def closes_and_fails(self: Client) -> None:
+        close(self)
+        raise TimeoutError
+
+    monkeypatch.setattr(Client, "cancel", fails)
+    monkeypatch.setattr(Client, "run", fails)
+    monkeypatch.setattr(Client, "close", closes_and_fails)
+    with pytest.raises(InputFileError, match=r"x\.txt:0: no good"):
+        list(map_in_order(partial(make, fail), range(4), workers=workers))
 
 
 def test_a_function_that_cannot_be_made_says_why(workers: DaskCluster):
@@ -218,7 +262,7 @@ def test_an_address_where_no_scheduler_answers_is_told(impatient: None, listens:
         if listens:
             other.listen()
         address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
-        with pytest.raises(ConfigError, match=f"no Dask scheduler answers at {address}") as caught:
+        with pytest.raises(ConfigError, match=f"no Dask scheduler answers at {address}: .") as caught:
             list(map_in_order(partial(make, square), range(4), workers=DaskCluster(address)))
     assert "`dask scheduler` starts one" in str(caught.value.hint)
 

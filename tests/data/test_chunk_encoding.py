@@ -19,6 +19,7 @@ from bertcli.text.pieces import SPECIALS
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_making import wordpiece_tokenizer
 from bertcli.text.vocabulary_files import ROLES
+from bertcli.text.word_list import ListedWords
 
 PIECES = [*SPECIALS, *"abcdefghijklmnopqrstuvwxyz.,中文", *(f"##{letter}" for letter in "abdeghiknoprtwy"), "new"]
 TEXTS = ["The ship left New York. It came to the bay, and the crew sang.", "A b c. D e f!"] * 5
@@ -111,7 +112,7 @@ def test_what_is_kept_is_counted_for_each_file(tmp_path: Path):
 
 def test_with_words_of_chinese_spans_are_of_these_words(tmp_path: Path):
     (tmp_path / "w").write_text("中文", encoding="utf-8")
-    chunk = encoded(wordpiece(), ("a中文b", (2, 3)), words=str(tmp_path / "w"), spans=True)
+    chunk = encoded(wordpiece(), ("a中文b", (2, 3)), words="w", listed=ListedWords(tmp_path / "w"), spans=True)
     assert shown(wordpiece(), chunk, "spans") == "a 中1 文2 b"
     assert shown(wordpiece(), encoded(wordpiece(), ("a中文b", (2, 3)), spans=True), "spans") == "a 中 文1 b"
 

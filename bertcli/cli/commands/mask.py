@@ -54,7 +54,10 @@ def _tell(report: MaskReport, output: Path, as_json: bool) -> None:
     where = [] if output == DEFAULT_DATA else ["--data", report.directory]
     following = shlex.join(["bertcli", "pretrain", *([] if report.static else ["--mlm", "--nsp"]), *where])
     if report.part is not None:
-        following = f"bertcli mask merge with all {report.part.partition('/')[2]} parts"
+        of = int(report.part.partition("/")[2])
+        following = f"build the other parts; when all {of} are there, mask merge joins them"
+        if of == 1:
+            following = shlex.join(["bertcli", "mask", "merge", report.directory])
     if as_json:
         console.show_json(asdict(report))
         notice(f"next: {following}")
