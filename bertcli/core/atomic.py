@@ -102,13 +102,26 @@ def new_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     partial = partial_path(path)
     with _full_disk_is_said(path):
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        _make(partial)
         try:
             yield partial
             replace_directory(partial, path)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
+
+
+def _make(partial: Path) -> None:
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OutputError(
+            f"no directory can be made there: {error.strerror}",
+            path=partial.parent,
+            hint="choose another place with -o",
+        ) from error
 
 
 def _has_none(partial: Path) -> bool:
@@ -142,7 +155,7 @@ def resumable_scratch(path: Path, *, has_work: Callable[[Path], bool] = _has_non
     path = path.absolute()
     partial = partial_path(path)
     with _full_disk_is_said(path, "free some room: the same command then continues"):
-        partial.mkdir(parents=True, exist_ok=True)
+        _make(partial)
         lock = _lock(partial)
         try:
             yield partial

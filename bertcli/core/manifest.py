@@ -31,8 +31,13 @@ def read_manifest(
     """
     path = directory / MANIFEST_NAME
     if not path.is_file():
-        missing = "no such directory" if not directory.is_dir() else f"no {MANIFEST_NAME} in it"
-        raise DataError(f"not a {kind} directory: {missing}", path=directory, hint=f"make one with `{made_by}`")
+        missing = f"no {MANIFEST_NAME} in it"
+        if not directory.is_dir():
+            missing = "it is a file" if directory.exists() else "no such directory"
+        hint = f"make one with `{made_by}`"
+        if (partial := atomic.partial_path(directory)).is_dir():
+            hint = f"{partial} is left of a build that was stopped: the same command continues it"
+        raise DataError(f"not a {kind} directory: {missing}", path=directory, hint=hint)
     try:
         manifest = json.loads(path.read_text("utf-8"))
     except ValueError as error:

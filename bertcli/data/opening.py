@@ -29,7 +29,7 @@ from bertcli.data.token_store import (
     check_static_rows,
     open_split,
 )
-from bertcli.errors import ConfigError
+from bertcli.errors import ConfigError, DataError
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
 from bertcli.text.word_boundaries import WordBoundaries
@@ -133,11 +133,24 @@ def open_data(
     return OpenData(data, objectives, examples, store, kind, seq_length)
 
 
+def load_data_tokenizer(data: DataDirectory) -> Tokenizer:
+    """The vocabulary that travels with the data. Raises ``DataError`` where it is not the one they were made with."""
+    tokenizer = load_tokenizer(str(data.vocabulary_directory))
+    if tokenizer.vocabulary != data.vocabulary:
+        raise DataError(
+            f"this is not the vocabulary that the data were made with: {tokenizer.vocabulary.fingerprint[:12]}, "
+            f"expected {data.vocabulary.fingerprint[:12]}",
+            path=data.vocabulary_directory,
+            hint="copy the vocabulary of the build there again, or build the data again",
+        )
+    return tokenizer
+
+
 def boundaries_of(data: DataDirectory, store: TokenStore, objectives: Mapping[str, Objective]) -> WordBoundaries | None:
     """Where words begin by the pieces of the data's vocabulary, where an objective wants to know."""
     if WORD_STARTS not in columns_read(objectives):
         return None
-    return word_boundaries(store, load_tokenizer(str(data.vocabulary_directory)))
+    return word_boundaries(store, load_data_tokenizer(data))
 
 
 def word_boundaries(store: TokenStore, tokenizer: Tokenizer) -> WordBoundaries:

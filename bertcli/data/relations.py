@@ -19,6 +19,9 @@ from bertcli.errors import DataError
 FROM_ELSEWHERE = frozenset({"distant", "random"})
 """Relations whose B is not what follows A, which is then used again."""
 
+_LONGER_DOCUMENTS = (
+    "build the data again with documents of several sentences (--documents blank-line or file of `bertcli mask build`)"
+)
 _SENTENCES = {"next": 2, "swapped": 2, "distant": 3, "random": 1}
 
 
@@ -37,8 +40,12 @@ def pairing_fault(store: TokenStore, relations: tuple[str, ...]) -> DataError | 
     if lone_is_unused(relations) and store.documents and sentence_counts(store).max() < 2:
         return DataError(
             "two neighbouring segments need a document of at least two sentences, and every one has a single sentence",
-            hint="build the data again with documents of several sentences (--documents blank-line or file of "
-            "`bertcli mask build`), or choose another objective, such as --nsp",
+            hint=_LONGER_DOCUMENTS,
+        )
+    if len(relations) > 1 and store.documents and sentence_counts(store).max() < 2:
+        return DataError(
+            "every document has a single sentence: all pairs would be of two documents, and there is nothing to tell",
+            hint=_LONGER_DOCUMENTS,
         )
     return None
 

@@ -17,7 +17,7 @@ from bertcli.core.messages import notice
 from bertcli.data.building import SPLITS, shard_file_name
 from bertcli.data.finished_shards import COUNTED, FinishedShard, has_finished_shards, noted_fingerprint
 from bertcli.data.held_out import HeldOut, SmallestHash
-from bertcli.data.shards import ShardFile
+from bertcli.data.shards import ShardFile, check_files
 from bertcli.data.store_finishing import StoreFacts, describe_store, hold_out_one, remove_unlisted
 from bertcli.data.token_store import MADE_BY, DataDirectory, open_split
 from bertcli.errors import ConfigError, DataError, InputFileError
@@ -145,13 +145,19 @@ def _check_lists(data: DataDirectory, lists: dict[str, str], config: MaskBuild) 
             )
 
 
+_OPTIONS = {"word_starts": "--words", "cased": "--capitals", "spans": "--spans-column or --phrases"}
+"""What keeps each column."""
+
+
 def _check_columns(data: DataDirectory, asked: Collection[str]) -> None:
-    columns, asked_columns = sorted(open_split(data, "heldout").columns), sorted(asked)
-    if columns != asked_columns:
+    """What the store keeps of every piece is what would be appended; and all its files are whole."""
+    check_files(data.store_directory / "train", data.shards["train"])
+    columns = open_split(data, "heldout").columns
+    for name in sorted(columns ^ set(asked)):
+        has, would = ("keeps no", "would keep") if name in asked else ("keeps", "would keep no")
         raise ConfigError(
-            f"{data.path} has the columns {', '.join(columns) or 'none'} besides its pieces; "
-            f"{', '.join(asked_columns) or 'none'} would be appended",
-            hint="append with the options that the data were built with",
+            f"{data.path} {has} {name} of its pieces, and what is appended {would} {name}",
+            hint=f"append {'without' if name in asked else 'with'} {_OPTIONS[name]}",
         )
 
 

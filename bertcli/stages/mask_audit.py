@@ -13,9 +13,9 @@ from bertcli.data.audit import audit_sample, spread
 from bertcli.data.audit_sequences import UNKNOWN_RATE
 from bertcli.data.leakage import leakage_checks
 from bertcli.data.near_duplicates import NearDuplicate, near_duplicates
+from bertcli.data.opening import load_data_tokenizer
 from bertcli.errors import ConfigError, DataError, OutputError
 from bertcli.stages.mask_view import View, open_view
-from bertcli.text.tokenizer_loading import load_tokenizer
 from bertcli.text.word_boundaries import WordBoundaries
 
 EPOCHS_OF_THE_PAPER = 40
@@ -74,6 +74,7 @@ def audit_masks(config: MaskAudit) -> AuditReport:
             hint="add --near-duplicates",
         )
     view = open_view(config)
+    load_data_tokenizer(view.opened.data)  # which is all that is asked of it here: to be the right one
     store, held_out = view.store, view.held_out  # both opened now, so that damage is said before any work
     if config.near_duplicates and store is None:
         raise DataError(
@@ -117,7 +118,7 @@ def _near_duplicates(view: View, threshold: float) -> NearDuplicates:
     assert view.store is not None
     if view.held_out is None or not view.held_out.documents:
         return NearDuplicates(threshold, 0, 0.0, [])
-    boundaries = WordBoundaries.of(load_tokenizer(str(view.opened.data.vocabulary_directory)))
+    boundaries = WordBoundaries.of(load_data_tokenizer(view.opened.data))
     with progress("comparing", view.store.documents, "documents") as bar:
         found = near_duplicates(view.store, view.held_out, boundaries, threshold=threshold, progress=bar)
     share = len(found) / view.held_out.documents

@@ -13,9 +13,9 @@ from bertcli.config.mask import MaskShow
 from bertcli.contracts.batch import IGNORED
 from bertcli.contracts.objective import Objective
 from bertcli.data.audit_sample import Sample
+from bertcli.data.opening import load_data_tokenizer
 from bertcli.stages.mask_view import open_view
 from bertcli.text.tokenizer import Tokenizer
-from bertcli.text.tokenizer_loading import load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def show_masks(config: MaskShow) -> list[ShownExample]:
     """The first examples of an epoch, piece by piece."""
     view = open_view(config)
     sample = view.sample(np.arange(min(config.limit, view.examples)))
-    tokenizer = load_tokenizer(str(view.opened.data.vocabulary_directory))
+    tokenizer = load_data_tokenizer(view.opened.data)
     objectives = view.opened.objectives
     return [
         ShownExample(row, _pieces(sample, row, tokenizer, objectives), _labels_in_words(sample, row, objectives))

@@ -19,7 +19,7 @@ from bertcli.core.messages import notice
 from bertcli.data.batches import Cursor, batch_stream, evaluation_batches
 from bertcli.data.coverage import tokens_covered
 from bertcli.data.examples import LimitedExamples, StaticExamples
-from bertcli.data.opening import OpenData, open_data, short_sequence_probability_of
+from bertcli.data.opening import OpenData, load_data_tokenizer, open_data, short_sequence_probability_of
 from bertcli.data.packing import Packing
 from bertcli.errors import ConfigError, VocabularyError
 from bertcli.models.checkpoint import model_directory, open_model
@@ -80,7 +80,7 @@ class Session:
         opened, held_out = _open_data(config), _open_data(config, held_out=True)
         _refuse_packing_of_rows(config, opened)
         _tell_what_is_not_evaluated(opened, held_out)
-        tokenizer = load_tokenizer(str(opened.data.vocabulary_directory))
+        tokenizer = load_data_tokenizer(opened.data)
         growth = None if config.init is None else _growth(config.init, tokenizer)
         session = cls(config, opened, held_out, tokenizer, accelerator, 0, growth)
         model = session.build()

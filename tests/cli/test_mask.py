@@ -220,3 +220,55 @@ def test_a_pair_objective_cannot_be_cut_into_full_sentences(workplace, bertcli):
 def test_the_manifest_says_what_later_stages_need(workplace):
     manifest = json.loads(Path("bertcli-out/data/manifest.json").read_text())
     assert {"kind", "vocabulary", "seed", "counts", "fingerprint", "config", "corpus"} <= set(manifest)
+
+
+def test_another_vocabulary_than_the_data_were_made_with_is_named(workplace, bertcli):
+    file = Path("bertcli-out/data/vocab/tokenizer.json")
+    changed = json.loads(file.read_text())
+    pieces = changed["model"]["vocab"]
+    changed["model"]["vocab"] = {f"x{piece}" if number == 50 else piece: number for piece, number in pieces.items()}
+    file.write_text(json.dumps(changed))
+    for command in (("mask", "show", "--mlm"), ("mask", "audit", "--mlm"), ("pretrain", "--mlm", "--steps", 1)):
+        error = bad(bertcli, *command)
+        assert "bertcli-out/data/vocab: this is not the vocabulary that the data were made with: " in error
+        assert "hint: copy the vocabulary of the build there again, or build the data again" in error
+
+
+def test_nothing_is_appended_to_a_damaged_store(workplace, bertcli):
+    file = Path("bertcli-out/data/train/data-00000.arrow")
+    file.write_bytes(file.read_bytes()[:-8])
+    manifest = Path("bertcli-out/data/manifest.json").read_bytes()
+    assert f"{file}: truncated" in bad(bertcli, "mask", "build", "corpus.txt", "--append")
+    assert Path("bertcli-out/data/manifest.json").read_bytes() == manifest
+
+
+def test_next_sentences_need_a_document_of_two(workplace, bertcli):
+    Path("lines.txt").write_text("".join(f"The river rose {n} feet\n" for n in range(30)))
+    assert bertcli("mask", "build", "lines.txt", "-o", "lines").code == 0
+    for objective in ("--nsp", "--sentence-distance"):
+        error = bad(bertcli, "mask", "audit", objective, "--data", "lines")
+        assert "every document has a single sentence: all pairs would be of two documents" in error
+        assert "--documents blank-line" in error
+
+
+def test_where_no_directory_can_be_made_is_told(workplace, bertcli, monkeypatch):
+    def refuse(self, *arguments, **more):
+        raise FileNotFoundError(2, "No such file or directory", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    error = bad(bertcli, "mask", "build", "corpus.txt", "-o", "new")
+    assert "no directory can be made there: No such file or directory" in error
+    assert "choose another place with -o" in error
+
+
+def test_a_build_that_was_stopped_and_a_file_are_no_data(workplace, bertcli):
+    Path(".new.partial").mkdir()
+    error = bad(bertcli, "mask", "audit", "--data", "new")
+    assert "hint: .new.partial is left of a build that was stopped: the same command continues it" in error
+    assert "not a data directory: it is a file" in bad(bertcli, "mask", "audit", "--data", "corpus.txt")
+
+
+def test_appended_documents_keep_of_their_pieces_what_the_others_do(workplace, bertcli):
+    error = bad(bertcli, "mask", "build", "corpus.txt", "--append", "--capitals")
+    assert "bertcli-out/data keeps no cased of its pieces, and what is appended would keep cased" in error
+    assert "hint: append without --capitals" in error
