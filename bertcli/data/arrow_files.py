@@ -9,7 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from bertcli.core import atomic, fingerprints
 from bertcli.errors import DataError
@@ -87,6 +89,18 @@ def read_schema(path: Path) -> pa.Schema:
     """The columns of a file and their types. Raises ``DataError`` where it is missing or damaged."""
     with _damage_is_said(path), pa.memory_map(str(path)) as source:
         return pa.ipc.open_stream(source).schema
+
+
+def arrow_values(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """The values of a numpy array as they lie in memory, as numbers or truths of that very kind.
+
+    ``pa.array`` would import pandas first, to see whether pandas made them.
+    """
+    if pa.types.is_boolean(kind):
+        data = np.packbits(values, bitorder="little")
+    else:
+        data = np.ascontiguousarray(values, dtype=kind.to_pandas_dtype())
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(data)])
 
 
 def read_record_batches(files: Path | Sequence[Path]) -> Iterator[pa.RecordBatch]:

@@ -19,9 +19,6 @@ from bertcli.errors import DataError
 FROM_ELSEWHERE = frozenset({"distant", "random"})
 """Relations whose B is not what follows A, which is then used again."""
 
-_LONGER_DOCUMENTS = (
-    "build the data again with documents of several sentences (--documents blank-line or file of `bertcli mask build`)"
-)
 _SENTENCES = {"next": 2, "swapped": 2, "distant": 3, "random": 1}
 
 
@@ -40,12 +37,8 @@ def pairing_fault(store: TokenStore, relations: tuple[str, ...]) -> DataError | 
     if lone_is_unused(relations) and store.documents and sentence_counts(store).max() < 2:
         return DataError(
             "two neighbouring segments need a document of at least two sentences, and every one has a single sentence",
-            hint=_LONGER_DOCUMENTS,
-        )
-    if len(relations) > 1 and store.documents and sentence_counts(store).max() < 2:
-        return DataError(
-            "every document has a single sentence: all pairs would be of two documents, and there is nothing to tell",
-            hint=_LONGER_DOCUMENTS,
+            hint="build the data again with documents of several sentences (--documents blank-line or file of "
+            "`bertcli mask build`)",
         )
     return None
 
@@ -53,9 +46,14 @@ def pairing_fault(store: TokenStore, relations: tuple[str, ...]) -> DataError | 
 def short_documents(store: TokenStore, relations: tuple[str, ...]) -> str | None:
     """A sentence on the documents that are too short for some relation, counted; None where there are none."""
     needed = max((_SENTENCES[name] for name in relations), default=1)
-    short = int((sentence_counts(store) < needed).sum())
+    counts = sentence_counts(store)
+    short = int((counts < needed).sum())
     if not short:
         return None
+    if "random" in relations and counts.max() < 2:
+        return (
+            "every document has a single sentence: all pairs are of two documents, and there is nothing to tell apart"
+        )
     lacking = " or ".join(f"{name!r}" for name in relations if _SENTENCES[name] > 1)
     effect = "give no pair" if lone_is_unused(relations) else f"give fewer pairs called {lacking}, or none"
     return f"{short:,} of {store.documents:,} documents have fewer than {needed} sentences: they {effect}"

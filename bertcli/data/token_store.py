@@ -20,6 +20,7 @@ from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.manifest import read_manifest
 from bertcli.data.arrow_files import (
     ArrowFileWriter,
+    arrow_values,
     read_record_batches,
     read_schema,
     split_files,
@@ -253,14 +254,14 @@ class ShardWriter:
             document_starts = np.concatenate([[0], ends[sentence_starts[1:] - 1]])
             in_document = ends - np.repeat(document_starts[:-1], sentences)
             id_type = self._schema.field("input_ids").type.value_type
-            ids = np.concatenate([part.ids for part in self._pending]).astype(id_type.to_pandas_dtype())
+            ids = np.concatenate([part.ids for part in self._pending])
             columns = {
-                "input_ids": _lists(document_starts, pa.array(ids, id_type)),
-                "sentence_ends": _lists(sentence_starts, pa.array(in_document, pa.int32())),
+                "input_ids": _lists(document_starts, arrow_values(ids, id_type)),
+                "sentence_ends": _lists(sentence_starts, arrow_values(in_document, pa.int32())),
             }
             for name in self._columns:
                 values = np.concatenate([part.columns[name] for part in self._pending])
-                columns[name] = _lists(document_starts, pa.array(values, COLUMN_TYPES[name]))
+                columns[name] = _lists(document_starts, arrow_values(values, COLUMN_TYPES[name]))
             self.begin()
             assert self._file is not None
             self._file.write(columns)
@@ -268,7 +269,7 @@ class ShardWriter:
 
 
 def _lists(offsets: NDArray[np.int64], values: pa.Array) -> pa.ListArray:
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
+    return pa.ListArray.from_arrays(arrow_values(offsets, pa.int32()), values)
 
 
 class TokenStore:

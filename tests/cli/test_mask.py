@@ -242,15 +242,6 @@ def test_nothing_is_appended_to_a_damaged_store(workplace, bertcli):
     assert Path("bertcli-out/data/manifest.json").read_bytes() == manifest
 
 
-def test_next_sentences_need_a_document_of_two(workplace, bertcli):
-    Path("lines.txt").write_text("".join(f"The river rose {n} feet\n" for n in range(30)))
-    assert bertcli("mask", "build", "lines.txt", "-o", "lines").code == 0
-    for objective in ("--nsp", "--sentence-distance"):
-        error = bad(bertcli, "mask", "audit", objective, "--data", "lines")
-        assert "every document has a single sentence: all pairs would be of two documents" in error
-        assert "--documents blank-line" in error
-
-
 def test_where_no_directory_can_be_made_is_told(workplace, bertcli, monkeypatch):
     def refuse(self, *arguments, **more):
         raise FileNotFoundError(2, "No such file or directory", str(self))

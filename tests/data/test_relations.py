@@ -27,6 +27,12 @@ def test_documents_that_give_pairs_are_none(store_of, documents, relations):
     assert pairing_fault(store_of(documents), relations) is None
 
 
+def test_documents_that_all_have_a_single_sentence_are_told(store_of):
+    store = store_of([[3], [4]])
+    for relations in (NSP, DISTANCE):
+        assert "all pairs are of two documents, and there is nothing to tell apart" in short_documents(store, relations)
+
+
 def test_documents_that_are_too_short_are_counted(store_of):
     store = store_of([[3], [3, 3], [3, 3, 3], [3]])
     assert short_documents(store, ()) is None
