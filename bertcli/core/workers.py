@@ -6,7 +6,6 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -109,8 +108,6 @@ _function: Callable[[Any], Any] | None = None
 def _start(make: Callable[[], Callable[[Any], Any]]) -> None:
     global _make
     _make = make
-    # Arrow asks of whatever it is given whether pandas made it, and imports pandas for that: 0.3 s in every process.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
