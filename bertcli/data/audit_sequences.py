@@ -7,12 +7,20 @@ from numpy.typing import NDArray
 
 from bertcli.contracts.audit import Check, exact, informative
 from bertcli.contracts.vocabulary import Vocabulary
+from bertcli.core.messages import notice
 from bertcli.data.audit_sample import Sample
 from bertcli.data.examples import Objectives
 from bertcli.data.plan import Plan
 from bertcli.data.token_store import TokenStore
 
 UNKNOWN_RATE = "rate of [UNK]"
+_MOST_UNKNOWN = 0.01
+
+
+def tell_unknown(rate: float) -> None:
+    """Say so where more pieces are unknown than a vocabulary that fits its text leaves."""
+    if rate > _MOST_UNKNOWN:
+        notice(f"{rate:.1%} of the pieces are [UNK]: does the vocabulary fit this text?")
 
 
 def sequence_checks(sample: Sample, vocabulary: Vocabulary) -> list[Check]:

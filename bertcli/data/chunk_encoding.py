@@ -77,8 +77,9 @@ class ChunkEncoder:
     def __call__(self, chunk: list[tuple[bool, str, Spans]]) -> EncodedChunk:
         """The pieces of documents, given as whether each is held out, its text and its spans."""
         texts, sentences = self._split([text for _, text, _ in chunk])
-        ends = np.cumsum(sentences).tolist()
-        groups = [texts[begin:end] for begin, end in pairwise([0, *ends])]
+        groups: list[list[str]] = []
+        if self._tokenizer.reads_spaces or self._keeping.marks_spans:
+            groups = [texts[begin:end] for begin, end in pairwise([0, *np.cumsum(sentences).tolist()])]
         if self._tokenizer.reads_spaces:
             texts = [text for group, (_, whole, _) in zip(groups, chunk, strict=True) for text in _spaced(group, whole)]
         encoded = self._encode(texts)

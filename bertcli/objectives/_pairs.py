@@ -11,24 +11,16 @@ from numpy.typing import NDArray
 from bertcli.contracts.audit import Check, Evidence, exact
 from bertcli.contracts.batch import Batch, Columns
 from bertcli.contracts.objective import Corruption, Encode, Head
-from bertcli.core.ramps import Ramp, Weight
-from bertcli.core.settings import Settings
+from bertcli.objectives._weight_alone import WeightAlone
 
 if TYPE_CHECKING:
     from bertcli.contracts.loss import Loss
 
 
-class PairSettings(Settings):
-    """Only its weight."""
-
-    weight: Weight = Ramp.constant(1.0)
-    """Factor on the loss."""
-
-
 class PairObjective:
     """How does segment B stand to segment A? A subclass says what the answers are and where they go."""
 
-    Settings = PairSettings
+    Settings = WeightAlone
     needs: ClassVar[frozenset[str]] = frozenset({"segments"})
     encoders: ClassVar[tuple[str, ...]] = ("main",)
     name: ClassVar[str]
@@ -39,7 +31,7 @@ class PairObjective:
     heads: ClassVar[Mapping[str, Head]]
     """One."""
 
-    def __init__(self, settings: PairSettings) -> None:
+    def __init__(self, settings: WeightAlone) -> None:
         self.settings = settings
 
     def __init_subclass__(cls) -> None:

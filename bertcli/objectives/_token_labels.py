@@ -11,24 +11,16 @@ from numpy.typing import NDArray
 from bertcli.contracts.audit import Check, Evidence, exact, informative
 from bertcli.contracts.batch import IGNORED, Batch, Columns
 from bertcli.contracts.objective import Corruption, Encode, Head
-from bertcli.core.ramps import Ramp, Weight
-from bertcli.core.settings import Settings
+from bertcli.objectives._weight_alone import WeightAlone
 
 if TYPE_CHECKING:
     from bertcli.contracts.loss import Loss
 
 
-class TokenLabelSettings(Settings):
-    """Only its weight."""
-
-    weight: Weight = Ramp.constant(1.0)
-    """Factor on the loss."""
-
-
 class TokenLabelObjective:
     """Is something so of this piece? A subclass says where the answer is read and where it goes."""
 
-    Settings = TokenLabelSettings
+    Settings = WeightAlone
     needs: ClassVar[frozenset[str]] = frozenset()
     encoders: ClassVar[tuple[str, ...]] = ("main",)
     relations: ClassVar[tuple[str, ...]] = ()
@@ -46,7 +38,7 @@ class TokenLabelObjective:
     writes: ClassVar[frozenset[str]]
     heads: ClassVar[Mapping[str, Head]]
 
-    def __init__(self, settings: TokenLabelSettings) -> None:
+    def __init__(self, settings: WeightAlone) -> None:
         self.settings = settings
 
     def __init_subclass__(cls) -> None:

@@ -8,14 +8,15 @@ from typing import Any
 from bertcli.config.mask import MaskAudit
 from bertcli.contracts.audit import Check, informative
 from bertcli.core.atomic import write_json
-from bertcli.core.messages import notice, progress
+from bertcli.core.messages import progress
 from bertcli.data.audit import audit_sample, spread
-from bertcli.data.audit_sequences import UNKNOWN_RATE
+from bertcli.data.audit_sequences import UNKNOWN_RATE, tell_unknown
 from bertcli.data.leakage import leakage_checks
 from bertcli.data.near_duplicates import NearDuplicate, near_duplicates
 from bertcli.data.opening import load_data_tokenizer
 from bertcli.errors import ConfigError, DataError, OutputError
 from bertcli.stages.mask_view import View, open_view
+from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.word_boundaries import WordBoundaries
 
 EPOCHS_OF_THE_PAPER = 40
@@ -74,7 +75,7 @@ def audit_masks(config: MaskAudit) -> AuditReport:
             hint="add --near-duplicates",
         )
     view = open_view(config)
-    load_data_tokenizer(view.opened.data)  # which is all that is asked of it here: to be the right one
+    tokenizer = load_data_tokenizer(view.opened.data)  # which has to be the right one, whatever is asked of it
     store, held_out = view.store, view.held_out  # both opened now, so that damage is said before any work
     if config.near_duplicates and store is None:
         raise DataError(
@@ -87,10 +88,10 @@ def audit_masks(config: MaskAudit) -> AuditReport:
     checks.append(_times_seen(view))
     if store is not None and held_out is not None:
         checks += leakage_checks(store, held_out)
-    found = _near_duplicates(view, config.near_duplicate_threshold) if config.near_duplicates else None
+    found = _near_duplicates(view, tokenizer, config.near_duplicate_threshold) if config.near_duplicates else None
     if found is not None:
         checks.append(informative("held-out documents nearly in training", float(found.documents)))
-    _tell_unknown(checks)
+    tell_unknown(next(check.observed for check in checks if check.name == UNKNOWN_RATE))
     report = AuditReport(
         data=str(config.data),
         static=bool(view.copies),
@@ -114,18 +115,12 @@ def _times_seen(view: View) -> Check:
     return informative(f"times each mask is seen in {EPOCHS_OF_THE_PAPER} epochs of the documents", times)
 
 
-def _near_duplicates(view: View, threshold: float) -> NearDuplicates:
+def _near_duplicates(view: View, tokenizer: Tokenizer, threshold: float) -> NearDuplicates:
     assert view.store is not None
     if view.held_out is None or not view.held_out.documents:
         return NearDuplicates(threshold, 0, 0.0, [])
-    boundaries = WordBoundaries.of(load_data_tokenizer(view.opened.data))
+    boundaries = WordBoundaries.of(tokenizer)
     with progress("comparing", view.store.documents, "documents") as bar:
         found = near_duplicates(view.store, view.held_out, boundaries, threshold=threshold, progress=bar)
     share = len(found) / view.held_out.documents
     return NearDuplicates(threshold, len(found), share, found[:SHOWN_NEAR_DUPLICATES])
-
-
-def _tell_unknown(checks: list[Check]) -> None:
-    rate = next(check.observed for check in checks if check.name == UNKNOWN_RATE)
-    if rate > 0.01:
-        notice(f"{rate:.1%} of the pieces are [UNK]: does the vocabulary fit this text?")

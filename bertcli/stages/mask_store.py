@@ -17,6 +17,7 @@ from bertcli.core import fingerprints
 from bertcli.core.atomic import LOCK_NAME
 from bertcli.core.manifest import write_manifest
 from bertcli.core.messages import notice, progress
+from bertcli.data.audit_sequences import tell_unknown
 from bertcli.data.building import SPLITS, write_shards
 from bertcli.data.chunk_encoding import ChunkEncoder, Keeping
 from bertcli.data.corpus_shards import CorpusShards, Job, file_sizes, group_files
@@ -223,8 +224,7 @@ def tell_counts(facts: StoreFacts) -> None:
         notice(f"a word of Chinese has {length} on average: are there spaces between the words of this corpus?")
     if facts.counts["train"].get("spans") == facts.counts["heldout"].get("spans", 0) == 0:
         notice("no entity or phrase was found in the corpus: the column of spans is empty")
-    if facts.unknown_rate > 0.01:
-        notice(f"{facts.unknown_rate:.1%} of the pieces are [UNK]: does the vocabulary fit this text?")
+    tell_unknown(facts.unknown_rate)
 
 
 def write_data_manifest(
