@@ -12,12 +12,15 @@ import torch
 from torch import Tensor, nn
 from transformers import (
     BertForMaskedLM,
+    BertForMultipleChoice,
     BertForNextSentencePrediction,
     BertForPreTraining,
+    BertForQuestionAnswering,
     BertForSequenceClassification,
+    BertForTokenClassification,
     BertModel,
 )
-from transformers.models.bert.modeling_bert import BertLMPredictionHead
+from transformers.models.bert.modeling_bert import BertLMPredictionHead, BertPooler
 
 from bertcli.architectures._attention import ATTENTION_NAME, attend
 from bertcli.architectures._dropout import use_wordwise_dropout
@@ -229,21 +232,32 @@ class LanguageModelHead(BertLMPredictionHead):  # type: ignore[misc]
 
 
 class ClassificationHead(nn.Module):
-    """Dropout and one linear layer: (sequences, hidden) → (sequences, outputs)."""
+    """Dropout and one linear layer: (…, inputs) → (…, outputs)."""
 
-    def __init__(self, config: Any, outputs: int) -> None:
+    def __init__(self, config: Any, outputs: int, inputs: int | None = None) -> None:
         super().__init__()
         dropout = config.classifier_dropout
         self.dropout = nn.Dropout(config.hidden_dropout_prob if dropout is None else dropout)
-        self.classifier = nn.Linear(config.hidden_size, outputs)
+        self.classifier = nn.Linear(inputs or config.hidden_size, outputs)
 
-    def forward(self, pooled: Tensor) -> Tensor:
-        """(sequences, hidden) → (sequences, outputs)."""
-        logits: Tensor = self.classifier(self.dropout(pooled))
+    def forward(self, states: Tensor) -> Tensor:
+        """(…, inputs) → (…, outputs)."""
+        logits: Tensor = self.classifier(self.dropout(states))
         return logits
 
 
-def fresh_head(name: str, encoder: BertEncoder, *, outputs: int) -> nn.Module:
+_FINETUNED = {
+    "classification": BertForSequenceClassification,
+    "token_classification": BertForTokenClassification,
+    "choice": BertForMultipleChoice,
+    "span": BertForQuestionAnswering,
+}
+"""The class that holds each head of fine-tuning."""
+_LABELLED = ("classification", "token_classification")
+"""Heads with an output for every label."""
+
+
+def fresh_head(name: str, encoder: BertEncoder, *, outputs: int, inputs: int | None) -> nn.Module:
     """A head with weights as transformers initialises them."""
     head: nn.Module
     match name:
@@ -253,8 +267,10 @@ def fresh_head(name: str, encoder: BertEncoder, *, outputs: int) -> nn.Module:
             head = nn.Linear(encoder.config.hidden_size, 2)
         case "sequence" | "token":
             head = nn.Linear(encoder.config.hidden_size, outputs)
-        case "classification":
-            head = ClassificationHead(encoder.config, outputs)
+        case "classification" | "token_classification" | "choice":
+            head = ClassificationHead(encoder.config, outputs, inputs)
+        case "span":
+            head = nn.Linear(encoder.config.hidden_size, 2)
         case _:
             raise ValueError(f"bert has no head {name!r}")
     head.apply(encoder.bert._initialize_weights)
@@ -271,7 +287,7 @@ def assemble(encoder: BertEncoder, heads: Mapping[str, nn.Module]) -> Any:
     if heads.keys() == {"language_model"} and encoder.bert.pooler is not None:
         heads = {**heads, "pair": _unused_pair_head(encoder)}
     kind = _assembled_class(frozenset(heads))
-    classification: Any = heads.get("classification")
+    classification: Any = next((heads[name] for name in _LABELLED if name in heads), None)
     if classification is not None:
         config.num_labels = classification.classifier.out_features
     options = {"add_pooling_layer": encoder.bert.pooler is not None} if kind is BertModel else {}
@@ -289,8 +305,13 @@ def assemble(encoder: BertEncoder, heads: Mapping[str, nn.Module]) -> Any:
             model.cls.predictions = heads["language_model"]
         case "BertForNextSentencePrediction":
             model.cls.seq_relationship = heads["pair"]
-        case "BertForSequenceClassification":
+        case "BertForSequenceClassification" | "BertForTokenClassification":
             model.dropout, model.classifier = classification.dropout, classification.classifier
+        case "BertForMultipleChoice":
+            choice: Any = heads["choice"]
+            model.dropout, model.classifier = choice.dropout, choice.classifier
+        case "BertForQuestionAnswering":
+            model.qa_outputs = heads["span"]
     return model.train(encoder.training)
 
 
@@ -309,8 +330,8 @@ def _assembled_class(heads: frozenset[str]) -> Any:
         frozenset({"language_model", "pair"}): BertForPreTraining,
         frozenset({"language_model"}): BertForMaskedLM,
         frozenset({"pair"}): BertForNextSentencePrediction,
-        frozenset({"classification"}): BertForSequenceClassification,
         frozenset(): BertModel,
+        **{frozenset({head}): kind for head, kind in _FINETUNED.items()},
     }
     if heads not in classes:
         raise ValueError(f"transformers has no BERT class with the heads {', '.join(sorted(heads))}")
@@ -323,8 +344,10 @@ def load(directory: Path, config: Any, *, pooled: bool) -> LoadedModel:
     The class that is opened holds every part there may be; what the file lacks is left out again. A file may hold
     more than the class in its ``config.json`` (google-bert/bert-base-uncased names BertForMaskedLM and has a pooler).
     """
-    classifier = "BertForSequenceClassification" in (config.architectures or ())
-    kind = BertForSequenceClassification if classifier else BertForPreTraining
+    named = config.architectures or ()
+    head, kind = next(
+        ((head, kind) for head, kind in _FINETUNED.items() if kind.__name__ in named), (None, BertForPreTraining)
+    )
     with quiet_transformers():
         model, info = kind.from_pretrained(
             directory,
@@ -343,18 +366,24 @@ def load(directory: Path, config: Any, *, pooled: bool) -> LoadedModel:
     if not pooled:
         unused |= {name for name, _ in model.named_parameters() if ".pooler." in name} - lacking
         model.bert.pooler = None
+    elif model.bert.pooler is None:
+        model.bert.pooler = BertPooler(config)
+        model.bert.pooler.apply(model._initialize_weights)
+        lacking |= {f"bert.pooler.{name}" for name, _ in model.bert.pooler.named_parameters()}
     heads: dict[str, nn.Module] = {}
     labels: tuple[str, ...] = ()
-    if classifier and not _any_under("classifier.", lacking):
-        heads["classification"] = _classification_head(model)
-        labels = _labels(config)
-    if not classifier and not _any_under("cls.predictions.", lacking):
-        head = _language_model_head(model, encoder)
-        if head is None:
+    if head == "span" and not _any_under("qa_outputs.", lacking):
+        heads[head] = model.qa_outputs
+    elif head is not None and not _any_under("classifier.", lacking):
+        heads[head] = _classification_head(model)
+        labels = _labels(config) if head in _LABELLED else ()
+    if head is None and not _any_under("cls.predictions.", lacking):
+        language_model = _language_model_head(model, encoder)
+        if language_model is None:
             unused |= {name for name in model.state_dict() if name.startswith("cls.predictions.")}
         else:
-            heads["language_model"] = head
-    if not classifier and not _any_under("cls.seq_relationship.", lacking):
+            heads["language_model"] = language_model
+    if head is None and not _any_under("cls.seq_relationship.", lacking):
         heads["pair"] = model.cls.seq_relationship
     missing = {name for name in lacking if name.startswith("bert.") and (pooled or ".pooler." not in name)}
     return LoadedModel(encoder, heads, tuple(sorted(missing)), tuple(sorted(unused)), labels)

@@ -96,7 +96,9 @@ class Bert:
     Settings: ClassVar[type[settings.Settings]] = BertSettings
     model_type: ClassVar[str] = "bert"
     abilities: ClassVar[frozenset[str]] = frozenset({"segments", "packable"})
-    saved_heads: ClassVar[frozenset[str]] = frozenset({"language_model", "pair", "classification"})
+    saved_heads: ClassVar[frozenset[str]] = frozenset(
+        {"language_model", "pair", "classification", "token_classification", "span", "choice"}
+    )
     sizes: ClassVar[Mapping[str, Size]] = {
         "bert-tiny": _size(2, 128, 2, UNCASED, 4_385_920),
         "bert-mini": _size(4, 256, 4, UNCASED, 11_170_560),
@@ -146,11 +148,11 @@ class Bert:
         return BertEncoder.fresh(config, pooled=pooled)
 
     @classmethod
-    def head(cls, name: str, encoder: Any, *, outputs: int = 2) -> nn.Module:
-        """A fresh head: ``language_model``, ``pair``, ``sequence``, ``token`` or ``classification``."""
+    def head(cls, name: str, encoder: Any, *, outputs: int = 2, inputs: int | None = None) -> nn.Module:
+        """A fresh head of one of the protocol's names."""
         from bertcli.architectures import _bert_modules as modules
 
-        return modules.fresh_head(name, encoder, outputs=outputs)
+        return modules.fresh_head(name, encoder, outputs=outputs, inputs=inputs)
 
     @classmethod
     def load(cls, directory: Path, *, pooled: bool) -> LoadedModel:

@@ -37,7 +37,7 @@ class LoadedModel:
 
     ``heads`` are those the checkpoint holds, by name. ``missing`` are parameters that the checkpoint lacks and that
     start fresh; ``unused`` are parameters of the checkpoint that nothing here reads. ``labels`` are the class names
-    that the checkpoint's classification head was trained on, in the order of their ids.
+    that the checkpoint's head for labels was trained on, in the order of their ids.
     """
 
     encoder: Any
@@ -93,7 +93,7 @@ class Architecture(Protocol):
         """An encoder with fresh weights from torch's generator; ``pooled``: whether the pooled vector is read."""
 
     @classmethod
-    def head(cls, name: str, encoder: Any, *, outputs: int = 2) -> nn.Module:
+    def head(cls, name: str, encoder: Any, *, outputs: int = 2, inputs: int | None = None) -> nn.Module:
         """A fresh head, initialised as transformers initialises its own.
 
         ``language_model``: (targets, hidden) → logits (targets, vocab), tied to the embeddings; its
@@ -101,7 +101,11 @@ class Architecture(Protocol):
         ``pair``: (sequences, hidden) → (sequences, 2).
         ``sequence``: (sequences, hidden) → (sequences, outputs), a linear layer on the pooled vector as in ``pair``.
         ``token``: (targets, hidden) → (targets, outputs), a linear layer on the hidden states.
-        ``classification``: (sequences, hidden) → (sequences, outputs), with its dropout.
+        ``classification``: (sequences, inputs) → (sequences, outputs), with its dropout; ``inputs`` is the width of
+        the vectors where it is not that of the hidden states.
+        ``token_classification``: (sequences, seq, hidden) → (sequences, seq, outputs), with its dropout.
+        ``span``: (sequences, seq, hidden) → (sequences, seq, 2), a linear layer for starts and ends.
+        ``choice``: (sequences, inputs) → (sequences, 1), with its dropout.
         """
 
     @classmethod

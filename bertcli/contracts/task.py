@@ -1,14 +1,7 @@
 """What a task file provides: one kind of supervised prediction, from its tables to its scores.
 
-The data half (``select``, ``fit``, ``encode``, ``count``, ``decode``, ``score``) works on tables and numpy arrays, the
-model half (``logits``, ``loss``) on tensors. Module level imports torch for typing only.
-
-Kinds that come later fit without a special case. Tagging: cells are lists of words, ``labels`` is a token column,
-``IGNORED`` off the words' first pieces, ``per_token`` is true, predictions are lists of tags for all words of the file.
-Span questions: several items per example (overlapping windows), ``start_positions`` and ``end_positions`` are item
-columns, the offsets into the text travel in ``notes``, and ``decode`` joins the windows. Multiple choice: several
-sequences per item, ``logits`` folds (sequences, 1) into (items, choices). Multi-label: ``labels`` is an item column
-of shape (items, classes).
+The data half (``select``, ``fit``, ``faults``, ``encode``, ``count``, ``decode``, ``score``) works on tables and numpy
+arrays, the model half (``logits``, ``loss``) on tensors. Module level imports torch for typing only.
 """
 
 from __future__ import annotations
@@ -16,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bertcli.core.component_folder import Folder
+from bertcli.core.ranges import ranges
 from bertcli.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +24,6 @@ if TYPE_CHECKING:
     import torch
 
     from bertcli.contracts.batch import Batch, Columns
-    from bertcli.contracts.encoder import Encoded
     from bertcli.contracts.loss import Loss
     from bertcli.contracts.vocabulary import Vocabulary
 
@@ -38,6 +31,9 @@ TASKS = Folder("bertcli.tasks", "task")
 
 LOSS_NAME = "task"
 """The name under which a task's loss and count stand in batches, logs and models."""
+
+Reads = Literal["sequences", "pieces"]
+"""What a head is put on: one vector of every sequence, or the last hidden state of every piece."""
 
 
 class Encoding(Protocol):
@@ -91,10 +87,29 @@ class Examples:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """Something wrong with the content of an example, and where it stands. An ``error`` keeps a run from beginning."""
+
+    level: Literal["error", "warning"]
+    message: str
+    path: str
+    line: int
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a sequence may be, and how what is longer is made to fit."""
+
+    max_length: int
+    """Pieces, special ones included."""
+
+
+@dataclass(frozen=True)
 class Features:
     """Encoded examples as flat arrays: nothing is padded and nothing is a Python object per row.
 
-    An *item* is one row of labels: usually one sequence; ``sequences_per_item`` of them in multiple choice.
+    An *item* is one row of labels: usually one sequence, or several, as in multiple choice.
     """
 
     input_ids: NDArray[np.int32]
@@ -113,7 +128,8 @@ class Features:
     """(tokens,) columns that are padded like ``input_ids``, with ``IGNORED``."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """What ``decode`` needs and no batch carries."""
-    sequences_per_item: int = 1
+    item_starts: NDArray[np.int64] | None = None
+    """(items + 1,) where each item's sequences begin; None where every item is one sequence."""
 
     @property
     def items(self) -> int:
@@ -122,8 +138,15 @@ class Features:
 
     def lengths(self) -> NDArray[np.int64]:
         """(items,) the length of each item's longest sequence."""
-        lengths: NDArray[np.int64] = np.diff(self.offsets).reshape(self.items, self.sequences_per_item).max(axis=1)
-        return lengths
+        lengths: NDArray[np.int64] = np.diff(self.offsets)
+        return lengths if self.item_starts is None else np.maximum.reduceat(lengths, self.item_starts[:-1])
+
+    def sequences_of(self, items: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(sequences,) those of these items, in order, and (sequences,) which of ``items`` each belongs to."""
+        if self.item_starts is None:
+            return items, np.arange(len(items))
+        counts = np.diff(self.item_starts)[items]
+        return ranges(self.item_starts[items], counts), np.repeat(np.arange(len(items)), counts)
 
     @cached_property
     def has_pairs(self) -> bool:
@@ -136,8 +159,8 @@ class Features:
 
     def truncated_examples(self) -> int:
         """How many examples lost pieces."""
-        rows = np.repeat(self.examples, self.sequences_per_item)
-        return len(np.unique(rows[self.lost > 0]))
+        _, items = self.sequences_of(np.arange(self.items))
+        return len(np.unique(self.examples[items[self.lost > 0]]))
 
     def with_item_columns(self, **columns: NDArray[Any]) -> Features:
         """The same features with more item columns."""
@@ -165,10 +188,10 @@ class Task(Protocol):
     Settings: ClassVar[type[Settings]]
     head: ClassVar[str]
     """The head of the architecture that it asks for."""
-    reads_pooled: ClassVar[bool]
-    """Whether the head reads the pooled vector rather than the last hidden states."""
-    per_token: ClassVar[bool]
-    """Whether there is one output row per token, so that padding is cut off before ``decode``."""
+    reads: ClassVar[Reads]
+    """What the head is put on."""
+    suffixes: ClassVar[tuple[str, ...]]
+    """How the names of files end that ``read`` opens, but for a suffix of compression."""
 
     settings: Any
 
@@ -196,8 +219,11 @@ class Task(Protocol):
     def keys(self, examples: Examples) -> list[str]:
         """A text per example that copies of it share; copies stay on one side of a split."""
 
-    def encode(self, examples: Examples, tokenizer: Encoding, max_length: int) -> Features:
-        """All examples encoded. Raises ``InputFileError`` with file and line for a label that is not known."""
+    def faults(self, examples: Examples) -> Iterator[Fault]:
+        """What is wrong with the content of examples, in their order. The task is fitted."""
+
+    def encode(self, examples: Examples, tokenizer: Encoding, limits: Limits) -> Features:
+        """All examples encoded; there is no error among their faults."""
 
     def model_facts(self) -> dict[str, Any]:
         """What the model's ``config.json`` says of this task, e.g. ``id2label``."""
@@ -205,8 +231,8 @@ class Task(Protocol):
     def count(self, columns: Columns) -> int:
         """The number of targets in the columns of a batch."""
 
-    def logits(self, head: Any, encoded: Encoded) -> torch.Tensor:
-        """The head's outputs, (items, outputs) or (items, seq, outputs)."""
+    def logits(self, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """The head's outputs, (sequences, outputs) or (sequences, seq, outputs), as loss and ``decode`` take them."""
 
     def loss(self, logits: torch.Tensor, batch: Batch) -> Loss:
         """The summed loss against the batch's labels."""
@@ -214,7 +240,10 @@ class Task(Protocol):
     def decode(
         self, examples: Examples, features: Features, outputs: Sequence[NDArray[np.float32]]
     ) -> list[Prediction]:
-        """One prediction per example; ``outputs`` are the logits of each item, in order, without padding."""
+        """One prediction per example; ``outputs`` are the logits of each item, in order.
+
+        Of a task that reads pieces they are (pieces, outputs): all sequences of the item, without padding.
+        """
 
     def score(self, predictions: Sequence[Prediction]) -> dict[str, float]:
         """Every metric, once over the whole split, as fractions."""

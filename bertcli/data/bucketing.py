@@ -51,12 +51,12 @@ def plan_epoch(
 
 @dataclass(frozen=True)
 class BucketedBatches:
-    """The batches of one split. ``pooled_only`` says that nothing but the pooled vector is read of them."""
+    """The batches of one split. ``firsts_only`` says that nothing but the first piece of a sequence is read."""
 
     features: Features
     pad_id: int
     count: Count
-    pooled_only: bool = False
+    firsts_only: bool = False
 
     def training(
         self,
@@ -104,8 +104,7 @@ class BucketedBatches:
     def make(self, items: NDArray[np.int64], *, epoch: int = 0) -> Batch:
         """Items as a padded batch. ``attention_mask`` is there only where something is padded."""
         features = self.features
-        per_item = features.sequences_per_item
-        sequences = (items[:, None] * per_item + np.arange(per_item)).ravel()
+        sequences, sequence_items = features.sequences_of(items)
         starts = features.offsets[sequences]
         lengths = features.offsets[sequences + 1] - starts
         positions = np.arange(int(lengths.max()))
@@ -118,7 +117,9 @@ class BucketedBatches:
             columns["token_type_ids"] = (second & real).astype(np.int64)
         if not real.all():
             columns["attention_mask"] = real.astype(np.int64)
-        if self.pooled_only:
+        if features.item_starts is not None:
+            columns["sequence_items"] = sequence_items
+        if self.firsts_only:
             # No targets: the last layer is then computed at the first position alone.
             columns["target_positions"] = np.zeros((len(sequences), 0), dtype=np.int64)
         for name, values in features.token_columns.items():

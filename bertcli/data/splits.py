@@ -41,8 +41,9 @@ def find_files(
     data: Sequence[Path],
     given: SplitFiles,
     names: Mapping[str, tuple[str, ...]],
+    suffixes: Sequence[str] = tables.SUFFIXES,
 ) -> dict[str, list[tuple[str, list[Path]]]]:
-    """The files of each split: those ``given`` by flag, else those of ``data``, a folder or files.
+    """The files of each split: those ``given`` by flag, else those of ``data``, a folder or files with ``suffixes``.
 
     A split may have several parts that are scored apart (``dev_matched``, ``dev_mismatched``): a list of (name, files).
     Raises ``InputFileError`` where a file is missing or nothing says which split it is.
@@ -50,12 +51,12 @@ def find_files(
     found: dict[str, list[tuple[str, list[Path]]]] = {}
     for path in data:
         if path.is_dir():
-            for split, parts in tables.find_splits(path, dict(names)).items():
+            for split, parts in tables.find_splits(path, dict(names), suffixes).items():
                 for part, files in parts:
                     _join(found, split, part, files)
         elif path.exists():
-            split = tables.split_of_file(path) or "train"
-            _add(found, split, path, names)
+            split = tables.split_of_file(path, suffixes) or "train"
+            _add(found, split, path, names, suffixes)
         else:
             raise InputFileError("no such file or directory", path=path, hint="--data takes a folder or files")
     for split, paths in given.items():
@@ -64,11 +65,11 @@ def find_files(
         for path in paths:
             if not path.is_file():
                 raise InputFileError("no such file", path=path, hint=f"--{split} takes files")
-            _add(found, split, path, names)
+            _add(found, split, path, names, suffixes)
     if "train" not in found:
         where = ", ".join(map(str, data))
         raise InputFileError(
-            "there is no training split: no train.tsv, train.csv, train.jsonl or train.parquet",
+            f"there is no training split: no {', '.join(f'train{suffix}' for suffix in suffixes)}",
             path=where,
             hint="name the files: --train FILE --dev FILE",
         )
@@ -76,10 +77,14 @@ def find_files(
 
 
 def _add(
-    found: dict[str, list[tuple[str, list[Path]]]], split: str, path: Path, names: Mapping[str, tuple[str, ...]]
+    found: dict[str, list[tuple[str, list[Path]]]],
+    split: str,
+    path: Path,
+    names: Mapping[str, tuple[str, ...]],
+    suffixes: Sequence[str],
 ) -> None:
     """Files whose name is that of a part stay apart; others are joined to one split."""
-    name = tables.stem(path)
+    name = tables.stem(path, suffixes)
     _join(found, split, name if name and len(names.get(split, ())) > 1 and name in names[split] else split, [path])
 
 
@@ -143,6 +148,7 @@ def make_splits(
     fitted = task.fit(train)
     dev = tuple(fitted.select(found, name, labelled=True) for name, found in read.get("dev", ()))
     test = tuple(fitted.select(found, name, labelled=False) for name, found in read.get("test", ()))
+    _refuse_errors(fitted, (train, *dev, *test))
     if not dev:
         train, held_out = tables.split_off(train, task.keys(train), share=DEV_SHARE, seed=seed)
         dev = (held_out,)
@@ -159,6 +165,14 @@ def make_splits(
         tuple(tables.sample(split, limit, seed=seed) for split in test),
         sha256,
     )
+
+
+def _refuse_errors(task: Task, splits: Sequence[Examples]) -> None:
+    """Raise ``InputFileError`` for the first error in the content of any split."""
+    for split in splits:
+        for fault in task.faults(split):
+            if fault.level == "error":
+                raise InputFileError(fault.message, path=fault.path, line=fault.line, hint=fault.hint)
 
 
 def metric_suffix(name: str, main: str) -> str:

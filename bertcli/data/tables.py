@@ -33,12 +33,12 @@ _LONGEST_C_INTEGER = 2**31 - 1  # the csv module keeps its limit in a C long, wh
 Rows = Iterator[tuple[int, list[str]]]
 
 
-def table_format(path: Path) -> str | None:
-    """The suffix that says how a file is written, below a suffix of compression; None where it is not a table."""
+def file_format(path: Path, suffixes: Sequence[str] = SUFFIXES) -> str | None:
+    """Which of ``suffixes`` says how a file is written, below a suffix of compression; None where none does."""
     name = path.name.lower()
     for suffix in COMPRESSED_SUFFIXES:
         name = name.removesuffix(suffix)
-    return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
+    return next((suffix for suffix in suffixes if name.endswith(suffix)), None)
 
 
 def read_table(
@@ -49,7 +49,7 @@ def read_table(
     ``header`` are the columns of files without a header line; a first row in which one of ``text_columns`` stands is
     a header all the same. Raises ``InputFileError`` with file and line.
     """
-    match table_format(path):
+    match file_format(path):
         case ".jsonl":
             return _from_json_lines(path), 0
         case ".parquet":
@@ -67,7 +67,9 @@ def read_table(
     return _from_rows(path, rows, text_columns=text_columns, header=header, skip_ragged=skip_ragged)
 
 
-def find_splits(directory: Path, names: dict[str, tuple[str, ...]]) -> dict[str, list[tuple[str, list[Path]]]]:
+def find_splits(
+    directory: Path, names: dict[str, tuple[str, ...]], suffixes: Sequence[str] = SUFFIXES
+) -> dict[str, list[tuple[str, list[Path]]]]:
     """The files of a folder by split: ``train.tsv``, ``dev.csv.gz``, …; ``names`` are those of the parts of a split.
 
     Raises ``InputFileError`` where two files claim one part.
@@ -76,7 +78,7 @@ def find_splits(directory: Path, names: dict[str, tuple[str, ...]]) -> dict[str,
     for split in SPLIT_NAMES:
         for part in names.get(split, (split,)):
             stems = SPLIT_NAMES[split] if part == split else (part,)
-            files = sorted(file for file in directory.iterdir() if stem(file) in stems)
+            files = sorted(file for file in directory.iterdir() if stem(file, suffixes) in stems)
             if len(files) > 1:
                 listed = ", ".join(file.name for file in files)
                 raise InputFileError(
@@ -89,17 +91,17 @@ def find_splits(directory: Path, names: dict[str, tuple[str, ...]]) -> dict[str,
     return found
 
 
-def stem(path: Path) -> str | None:
-    """The name of a table file without its suffixes; None where it is hidden or no table."""
-    suffix = table_format(path)
+def stem(path: Path, suffixes: Sequence[str] = SUFFIXES) -> str | None:
+    """The name of a file without its suffixes; None where it is hidden or has none of ``suffixes``."""
+    suffix = file_format(path, suffixes)
     if suffix is None or path.name.startswith("."):
         return None
     return path.name[: path.name.lower().rindex(suffix)]
 
 
-def split_of_file(path: Path) -> str | None:
+def split_of_file(path: Path, suffixes: Sequence[str] = SUFFIXES) -> str | None:
     """The split that a file's name says: ``dev_matched.tsv`` is dev."""
-    start = (stem(path) or "").lower()
+    start = (stem(path, suffixes) or "").lower()
     for split, names in SPLIT_NAMES.items():
         if any(start == name or start.startswith((f"{name}_", f"{name}-", f"{name}.")) for name in names):
             return split

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,19 @@ from torch import nn
 from bertcli.contracts.batch import Batch
 from bertcli.contracts.loss import Loss
 from bertcli.contracts.task import LOSS_NAME, Task
+from bertcli.models.readouts import Readout
 
 
 class FinetuningModel(nn.Module):
-    """Holds the encoder and a fresh head for the task, whose weights come from torch's generator."""
+    """Holds the encoder, what is read of it and a fresh head for the task, with weights from torch's generator."""
 
-    def __init__(self, architecture: Any, encoder: nn.Module, task: Task) -> None:
+    def __init__(self, architecture: Any, encoder: Any, readout: Readout, task: Task) -> None:
         super().__init__()
         self.architecture = architecture
         self.encoder = encoder
-        self.head = architecture.head(task.head, encoder, outputs=task.outputs)
+        self.readout = readout
+        width = readout.width(encoder.config)
+        self.head = architecture.head(task.head, encoder, outputs=task.outputs, inputs=width)
         self.task = task
 
     def weights(self, progress: float) -> dict[str, float]:
@@ -35,8 +39,8 @@ class FinetuningModel(nn.Module):
         return {LOSS_NAME: self.task.loss(self.logits(batch), batch)}
 
     def logits(self, batch: Batch) -> torch.Tensor:
-        """The head's outputs, (items, outputs) or (items, seq, outputs)."""
-        return self.task.logits(self.head, self.encoder(batch))
+        """What the task makes of the head's outputs: (items, outputs), or (sequences, seq, outputs) of pieces."""
+        return self.task.logits(self.head(self.readout(self.encoder(batch), batch)), batch)
 
     def assembled(self) -> Any:
         """Transformers' model made of these parts, sharing their parameters, for saving."""
@@ -48,7 +52,10 @@ class FinetuningModel(nn.Module):
 
 @dataclass(frozen=True)
 class Outputs:
-    """The logits of every item of a split, in order and without padding; the mean loss where there are labels."""
+    """The logits of every item of a split, in order; the mean loss where there are labels.
+
+    Of a task that reads pieces they are those of all sequences of the item, without padding.
+    """
 
     logits: list[NDArray[np.float32]]
     loss: float | None
@@ -69,19 +76,25 @@ def predict(
         if "labels" in batch.columns or "start_positions" in batch.columns:
             loss = model.task.loss(logits, moved)
             total, count = total + float(loss.total), count + loss.count
-        for number, row in zip(numbers.tolist(), _trimmed(logits, moved, model.task), strict=True):
+        for number, row in zip(numbers.tolist(), _of_items(logits, moved, model.task), strict=True):
             found[number] = row
     model.train(training)
     return Outputs([row for row in found if row is not None], total / count if count else None)
 
 
-def _trimmed(logits: torch.Tensor, batch: Batch, task: Task) -> Sequence[NDArray[np.float32]]:
+def _of_items(logits: torch.Tensor, batch: Batch, task: Task) -> Sequence[NDArray[np.float32]]:
     rows: NDArray[np.float32] = logits.float().cpu().numpy()
-    mask = batch.get("attention_mask")
-    if not task.per_token or mask is None:
+    if task.reads == "sequences":
         return list(rows)
-    lengths = mask.sum(dim=1).tolist()
-    return [row[:length] for row, length in zip(rows, lengths, strict=True)]
+    mask, sequence_items = batch.get("attention_mask"), batch.get("sequence_items")
+    if mask is not None:
+        rows_of = [row[:length] for row, length in zip(rows, mask.sum(dim=1).tolist(), strict=True)]
+    else:
+        rows_of = list(rows)
+    if sequence_items is None:
+        return rows_of
+    firsts = np.flatnonzero(np.diff(sequence_items.cpu().numpy(), prepend=-1))
+    return [np.concatenate(rows_of[begin:end]) for begin, end in pairwise([*firsts.tolist(), len(rows_of)])]
 
 
 def restart_pooler(encoder: nn.Module, *, spread: float) -> bool:

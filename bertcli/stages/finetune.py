@@ -18,16 +18,13 @@ from bertcli.core.yaml_files import read_yaml
 from bertcli.data.splits import Splits, metric_suffix
 from bertcli.errors import ConfigError
 from bertcli.models.checkpoint import save_model
-from bertcli.models.finetuning import FinetuningModel, predict
 from bertcli.stages.finetune_session import FinetunePlan, Session
+from bertcli.stages.finetune_training import metrics_of, predict_split, train_model
 from bertcli.training import results
 from bertcli.training.checkpoints import newest_checkpoint
-from bertcli.training.optimizers import adamw
 from bertcli.training.results import RESULT_NAME, Result
 from bertcli.training.run_directory import MAY_DIFFER, RunDirectory
-from bertcli.training.schedules import learning_rate
 from bertcli.training.signals import StopRequest, stop_on_signals
-from bertcli.training.trainer import Pace, Trainer
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ def _tell(plan: FinetunePlan) -> None:
 
 def _every_seed(session: Session, run: RunDirectory, stop: StopRequest) -> FinetuneReport:
     config = session.config
-    if not session.pooler_is_trained and not config.random_weights and session.task.reads_pooled:
+    if not session.pooler_is_trained and not config.random_weights and session.reads_pooler:
         notice(f"the pooler of {config.model} was never trained: it starts fresh")
     if config.seeds == 1:
         found = _one_seed(session, run, config.seed, stop)
@@ -178,17 +175,17 @@ def _one_seed(session: Session, run: RunDirectory, seed: int, stop: StopRequest)
         notice(f"{run.path} is finished already")
         return finished
     (run.path / RESULT_NAME).unlink(missing_ok=True)  # of a run that lacks another result
-    model, trainer = _train(session, run, seed, stop)
+    model, trainer = train_model(session, run, seed, stop)
     state = trainer.state
     accelerator = session.accelerator
-    parts = ["encoder", *(["pooler"] if session.task.reads_pooled else []), session.task.head]
+    parts = ["encoder", *(["pooler"] if session.reads_pooler else []), session.task.head]
     save_model(run.model, model.assembled(), trained=parts, tokenizer=session.tokenizer)
     predictions: dict[str, list[Prediction]] = {}
     for split in session.splits.all()[1:]:
-        predictions[split.split], loss = _predictions(session, model, split)
+        predictions[split.split], loss = predict_split(session, model, split)
         _write_predictions(session, run, split, predictions[split.split])
         if split is session.splits.dev[0]:
-            trainer.log(_metrics(session, predictions[split.split], loss))
+            trainer.log(metrics_of(session, predictions[split.split], loss))
     facts = {
         "task": session.config.task,
         "selected_on": None,
@@ -213,57 +210,6 @@ def _what_matters(config: Finetune) -> dict[str, Any]:
     """The configuration without where and how it ran."""
     aside = MAY_DIFFER | {"threads"}
     return {name: value for name, value in config.dump().items() if name not in aside}
-
-
-def _train(session: Session, run: RunDirectory, seed: int, stop: StopRequest) -> tuple[FinetuningModel, Trainer]:
-    """Train to the last step."""
-    config, accelerator = session.config, session.accelerator
-    assert config.learning_rate
-    steps, epoch = session.steps, session.steps_per_epoch
-    model = session.build(seed).to(accelerator.device)
-    optimizer = adamw(model, **config.optimizer.model_dump(exclude={"clip"}))
-    pace = Pace(steps, config.log_every, config.eval_every or epoch, config.save_every or epoch, config.keep)
-    trainer = Trainer(run, model, optimizer, accelerator=accelerator, pace=pace)
-    batches = session.batches("train").training(
-        seed=seed,
-        batch_size=config.batch_size,
-        accumulate=config.accumulate,
-        workers=config.workers,
-        rank=accelerator.process_index,
-        world_size=accelerator.num_processes,
-        start=trainer.state.cursor,
-    )
-    shape = config.schedule.model_dump(exclude={"shape"})
-    trainer.train(
-        learning_rate(config.schedule.shape, peak=config.learning_rate, steps=steps, **shape),
-        batches,
-        weights=model.weights,
-        clip=config.optimizer.clip,
-        stop=stop,
-        evaluate=lambda: _metrics(session, *_predictions(session, model, session.splits.dev[0])),
-        what="fine-tuning",
-        rate_of="sequences",
-    )
-    return model, trainer
-
-
-def _metrics(session: Session, predictions: list[Prediction], loss: float | None) -> dict[str, float]:
-    """``eval/METRIC`` and ``eval/loss``."""
-    metrics = {f"eval/{name}": value for name, value in session.task.score(predictions).items()}
-    return metrics if loss is None else {"eval/loss": loss, **metrics}
-
-
-def _predictions(session: Session, model: FinetuningModel, split: Examples) -> tuple[list[Prediction], float | None]:
-    """Predictions for a split, and the mean loss where it has labels."""
-    features = session.features[split.split]
-    with session.accelerator.autocast():
-        outputs = predict(
-            model,
-            session.batches(split.split).evaluation(batch_size=2 * session.config.batch_size),
-            items=features.items,
-            device=session.accelerator.device,
-        )
-    return session.task.decode(split, features, outputs.logits), outputs.loss
 
 
 def _write_predictions(session: Session, run: RunDirectory, split: Examples, predictions: list[Prediction]) -> None:

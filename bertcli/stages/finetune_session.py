@@ -12,13 +12,14 @@ from accelerate import Accelerator
 
 from bertcli.config.finetune import DEFAULT_MODEL, Finetune
 from bertcli.config.loader import FlagValue, load_config
-from bertcli.contracts.task import Features, Task
+from bertcli.contracts.task import Features, Limits, Task
 from bertcli.core.messages import notice
 from bertcli.data.bucketing import BucketedBatches, steps_per_epoch
 from bertcli.data.splits import Splits, check_metrics, find_files, load_hub_splits, metric_suffix, read_splits
 from bertcli.errors import ConfigError, ModelError, VocabularyError
 from bertcli.models.checkpoint import fingerprint_of_weights, model_directory, open_model, pooler_is_trained
 from bertcli.models.finetuning import FinetuningModel, restart_pooler
+from bertcli.models.readouts import readout_for
 from bertcli.tasks import FoundTask, find_task
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
@@ -90,7 +91,8 @@ class Session:
         session = cls(config, found, splits, {}, tokenizer, accelerator, 0, trained, weights)
         model = session.build(config.seed)
         segments = _check_fits(model.encoder.config, config, tokenizer)
-        features = {split.split: splits.task.encode(split, tokenizer, config.max_length) for split in splits.all()}
+        limits = Limits(config.max_length)
+        features = {split.split: splits.task.encode(split, tokenizer, limits) for split in splits.all()}
         if not segments and features["train"].has_pairs:
             notice("the model knows one segment only: both texts of a pair are told apart by [SEP] alone")
             features = {name: split.without_segments() for name, split in features.items()}
@@ -108,18 +110,24 @@ class Session:
         """The task with its labels."""
         return self.splits.task
 
+    @property
+    def reads_pooler(self) -> bool:
+        """Whether the encoder's pooled vector is read."""
+        return readout_for(self.task.reads).needs_pooler
+
     def build(self, seed: int) -> FinetuningModel:
         """The model with its initial weights: the same for the same seed."""
         torch.manual_seed(seed)
-        architecture, loaded = open_model(self.config.model, pooled=self.task.reads_pooled)
+        readout = readout_for(self.task.reads)
+        architecture, loaded = open_model(self.config.model, pooled=readout.needs_pooler)
         encoder = loaded.encoder
         # Opening draws from the generator as it needs: what is fresh below must depend on the seed alone.
         torch.manual_seed(seed)
         if self.config.random_weights:
-            encoder = architecture.build(encoder.config, pooled=self.task.reads_pooled)
-        elif self.task.reads_pooled and not self.pooler_is_trained:
+            encoder = architecture.build(encoder.config, pooled=readout.needs_pooler)
+        elif readout.needs_pooler and not self.pooler_is_trained:
             restart_pooler(encoder, spread=encoder.config.initializer_range)
-        return FinetuningModel(architecture, encoder, self.task)
+        return FinetuningModel(architecture, encoder, readout, self.task)
 
     def batches(self, split: str) -> BucketedBatches:
         """The batches of a split."""
@@ -127,7 +135,7 @@ class Session:
             self.features[split],
             self.tokenizer.vocabulary.pad_id,
             self.task.count,
-            pooled_only=self.task.reads_pooled and not self.task.per_token,
+            firsts_only=readout_for(self.task.reads).firsts_only,
         )
 
     def plan(self) -> FinetunePlan:
@@ -210,6 +218,7 @@ def _read(config: Finetune, found: FoundTask, task: Task) -> Splits:
             data=config.data,
             given={"train": config.train, "dev": config.dev, "test": config.test},
             names=names,
+            suffixes=task.suffixes,
         )
         return read_splits(task, files, limit=config.limit, seed=seed)
     if found.preset is None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator
 
-from bertcli.contracts.task import Encoding, Examples, Features, Prediction, Table
+from bertcli.contracts.task import Encoding, Examples, Features, Limits, Prediction, Reads, Table
 from bertcli.core.messages import notice
 from bertcli.core.settings import Settings
 from bertcli.data import tables
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import torch
 
     from bertcli.contracts import batch
-    from bertcli.contracts.encoder import Encoded
 
 Columns = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 
@@ -50,8 +49,8 @@ class TextTableTask:
     settings: Any
 
     head: ClassVar[str] = "classification"
-    reads_pooled: ClassVar[bool] = True
-    per_token: ClassVar[bool] = False
+    reads: ClassVar[Reads] = "sequences"
+    suffixes: ClassVar[tuple[str, ...]] = tables.SUFFIXES
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -90,10 +89,9 @@ class TextTableTask:
         """Every example is a target."""
         return len(columns["input_ids"])
 
-    def logits(self, head: Any, encoded: Encoded) -> torch.Tensor:
-        """(sequences, hidden) → (sequences, outputs)."""
-        logits: torch.Tensor = head(encoded.pooled)
-        return logits
+    def logits(self, outputs: torch.Tensor, batch: batch.Batch) -> torch.Tensor:
+        """As they are: (items, outputs)."""
+        return outputs
 
     def doubts(self, predictions: Sequence[Prediction]) -> list[str]:
         """Nothing, unless a task knows better."""
@@ -101,14 +99,14 @@ class TextTableTask:
 
 
 def encode(
-    examples: Examples, tokenizer: Encoding, max_length: int, label: Callable[[int], Any], dtype: Any
+    examples: Examples, tokenizer: Encoding, limits: Limits, label: Callable[[str], Any], dtype: Any
 ) -> Features:
-    """The sequences of all examples, with ``label(row)`` of each where the split has labels."""
+    """The sequences of all examples, with ``label`` of what is written where the split has labels."""
     labels: NDArray[Any] | None = None
     if "label" in examples.columns:
-        labels = np.asarray([label(row) for row in range(len(examples))], dtype=dtype)
+        labels = np.asarray([label(written) for written in examples.columns["label"]], dtype=dtype)
     features = encode_sequences(
-        examples.columns["text"], examples.columns.get("pair"), tokenizer, max_length=max_length
+        examples.columns["text"], examples.columns.get("pair"), tokenizer, max_length=limits.max_length
     )
     return features if labels is None else features.with_item_columns(labels=labels)
 

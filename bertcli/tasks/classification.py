@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
 from bertcli.contracts.loss import Loss, cross_entropy
-from bertcli.contracts.task import Encoding, Examples, Features, Prediction
+from bertcli.contracts.task import Encoding, Examples, Fault, Features, Limits, Prediction
 from bertcli.core.settings import Settings
 from bertcli.errors import ConfigError, InputFileError
 from bertcli.tasks import _text_tables
@@ -103,31 +103,33 @@ class Classification(_text_tables.TextTableTask):
             )
         return {label: label for label in found}
 
-    def encode(self, examples: Examples, tokenizer: Encoding, max_length: int) -> Features:
-        """``labels`` (items,) are class ids."""
-        ids = {name: number for number, name in enumerate(self.names)}
-        ids |= {written: ids[name] for written, name in (self.labels or {}).items()}
-
-        def label(row: int) -> int:
-            written = examples.columns["label"][row]
-            if written not in ids:
-                raise self._unknown_label(written, examples, row)
-            return ids[written]
-
-        return _text_tables.encode(examples, tokenizer, max_length, label, np.int64)
-
-    def _unknown_label(self, written: str, examples: Examples, row: int) -> InputFileError:
+    def faults(self, examples: Examples) -> Iterator[Fault]:
+        """Labels that are not known."""
+        ids = self._label_ids()
         closed = self.settings.labels is not None
         forms = [w if w == name else f"{w} ({name})" for w, name in (self.labels or {}).items()]
         shown = ", ".join(forms[:20]) + (f" and {len(forms) - 20} more" if len(forms) > 20 else "")
-        return InputFileError(
-            f"the label {written!r} is not one of the task's"
-            if closed
-            else f"the training split has no label {written!r}",
-            path=examples.paths[row],
-            line=examples.lines[row],
-            hint=f"known labels: {shown}",
-        )
+        for row, written in enumerate(examples.columns.get("label", ())):
+            if written not in ids:
+                yield Fault(
+                    "error",
+                    f"the label {written!r} is not one of the task's"
+                    if closed
+                    else f"the training split has no label {written!r}",
+                    examples.paths[row],
+                    examples.lines[row],
+                    hint=f"known labels: {shown}",
+                )
+
+    def encode(self, examples: Examples, tokenizer: Encoding, limits: Limits) -> Features:
+        """``labels`` (items,) are class ids."""
+        ids = self._label_ids()
+        return _text_tables.encode(examples, tokenizer, limits, lambda written: ids[written], np.int64)
+
+    def _label_ids(self) -> dict[str, int]:
+        """The ids by name, and by what files write."""
+        ids = {name: number for number, name in enumerate(self.names)}
+        return ids | {written: ids[name] for written, name in (self.labels or {}).items()}
 
     def model_facts(self) -> dict[str, Any]:
         """Names of the classes, and that exactly one holds."""

@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from bertcli.contracts.loss import Loss
-from bertcli.contracts.task import Encoding, Examples, Features, Prediction
+from bertcli.contracts.task import Encoding, Examples, Fault, Features, Limits, Prediction
 from bertcli.core.settings import Settings
-from bertcli.errors import InputFileError
 from bertcli.tasks import _text_tables
 
 if TYPE_CHECKING:
@@ -62,25 +61,21 @@ class Regression(_text_tables.TextTableTask):
         """Nothing is learned from the training split."""
         return self
 
-    def encode(self, examples: Examples, tokenizer: Encoding, max_length: int) -> Features:
-        """``labels`` (items,) are numbers."""
-
-        def number(row: int) -> float:
-            written = examples.columns["label"][row]
-            try:
-                value = float(written)
-            except ValueError:
-                value = math.nan
-            if not math.isfinite(value):
-                raise InputFileError(
+    def faults(self, examples: Examples) -> Iterator[Fault]:
+        """Labels that are no finite numbers."""
+        for row, written in enumerate(examples.columns.get("label", ())):
+            if not _is_number(written):
+                yield Fault(
+                    "error",
                     f"the label {written!r} is not a number",
-                    path=examples.paths[row],
-                    line=examples.lines[row],
+                    examples.paths[row],
+                    examples.lines[row],
                     hint="--task classification learns names",
                 )
-            return value
 
-        return _text_tables.encode(examples, tokenizer, max_length, number, np.float32)
+    def encode(self, examples: Examples, tokenizer: Encoding, limits: Limits) -> Features:
+        """``labels`` (items,) are numbers."""
+        return _text_tables.encode(examples, tokenizer, limits, float, np.float32)
 
     def model_facts(self) -> dict[str, Any]:
         """That the output is a number."""
@@ -119,6 +114,13 @@ class Regression(_text_tables.TextTableTask):
     def official(self, predictions: Sequence[Prediction]) -> Iterator[str]:
         """GLUE's form."""
         return _text_tables.official(predictions, lambda prediction: f"{prediction.pred:.6f}")
+
+
+def _is_number(written: str) -> bool:
+    try:
+        return math.isfinite(float(written))
+    except ValueError:
+        return False
 
 
 def _correlation(name: str, gold: NDArray[np.float64], pred: NDArray[np.float64]) -> float:

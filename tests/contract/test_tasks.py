@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bertcli.contracts.task import LOSS_NAME, TASKS, Examples, Features, Task
+from bertcli.contracts.task import LOSS_NAME, TASKS, Examples, Features, Limits, Task
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.settings import Settings
 from bertcli.data.bucketing import BucketedBatches
@@ -40,7 +40,7 @@ def opened(name: str) -> tuple[Any, Examples, Features]:
     rows = range(len(next(iter(columns.values()))))
     examples = Examples("train", [str(row) for row in rows], columns, ["t"] * len(rows), list(rows))
     task = kind(kind.Settings()).fit(examples)
-    return task, examples, task.encode(examples, Letters(), 16)
+    return task, examples, task.encode(examples, Letters(), Limits(16))
 
 
 def test_it_has_what_the_protocol_asks_for(name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -23,7 +24,7 @@ def make_features(lengths: list[int], *, second_at: int | None = None, per_item:
         examples=np.arange(items),
         item_columns={"labels": np.arange(items)},
         token_columns={"tags": np.arange(sizes.sum())},
-        sequences_per_item=per_item,
+        item_starts=None if per_item == 1 else np.arange(0, len(sizes) + 1, per_item),
     )
 
 
@@ -84,7 +85,7 @@ def test_segments_are_0_before_the_second_text_and_on_padding() -> None:
 
 
 def test_pooled_batches_ask_for_no_other_position() -> None:
-    batch = batches_of(make_features([3, 3]), pooled_only=True).make(np.asarray([0, 1]))
+    batch = batches_of(make_features([3, 3]), firsts_only=True).make(np.asarray([0, 1]))
     assert batch["target_positions"].shape == (2, 0)
 
 
@@ -92,6 +93,17 @@ def test_several_sequences_of_an_item_stay_together() -> None:
     batch = batches_of(make_features([3, 5, 2, 2], per_item=2)).make(np.asarray([1, 0]))
     assert batch["input_ids"][:, 0].tolist() == [12, 13, 10, 11]
     assert batch["labels"].tolist() == [1, 0]
+    assert batch["sequence_items"].tolist() == [0, 0, 1, 1]
+
+
+def test_items_may_have_different_numbers_of_sequences() -> None:
+    features = replace(make_features([3, 5, 2, 4]), examples=np.arange(2), item_starts=np.asarray([0, 1, 4]))
+    assert features.lengths().tolist() == [3, 5]
+    sequences, items = features.sequences_of(np.asarray([1, 0, 1]))
+    assert sequences.tolist() == [1, 2, 3, 0, 1, 2, 3]
+    assert items.tolist() == [0, 0, 0, 1, 2, 2, 2]
+    cut = replace(features, lost=np.asarray([0, 0, 7, 1]))
+    assert cut.truncated_examples() == 1
 
 
 def test_a_stream_goes_on_from_any_point() -> None:

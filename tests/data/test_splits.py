@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bertcli.data.splits import find_files, make_splits, read_splits
+from bertcli.errors import InputFileError
 from bertcli.tasks.classification import Classification, ClassificationSettings
 
 MNLI = {"dev": ("dev_matched", "dev_mismatched")}
@@ -50,3 +53,11 @@ def test_a_dev_split_and_a_limit_are_drawn_by_the_seed(tmp_path: Path) -> None:
     assert texts(1) == texts(1)
     assert texts(1)[0] != texts(2)[0]
     assert texts(1)[1] != texts(2)[1]
+
+
+def test_the_first_error_in_the_content_of_a_split_is_raised(tmp_path: Path) -> None:
+    train = TASK.read(write(tmp_path / "train.tsv", "0", "1"))
+    dev = TASK.read(write(tmp_path / "dev.tsv", "1", "2", "3"))
+    with pytest.raises(InputFileError, match=r"dev\.tsv:3: the training split has no label '2'") as caught:
+        make_splits(TASK, {"train": [("train", [train])], "dev": [("dev", [dev])]}, sha256="", limit=None, seed=0)
+    assert caught.value.hint == "known labels: 0, 1"

@@ -11,7 +11,7 @@ import torch
 import transformers
 from transformers import BertConfig
 
-from bertcli.architectures.bert import Bert
+from bertcli.architectures.bert import WITHOUT_POOLER, Bert
 from bertcli.contracts.batch import Batch
 from bertcli.core.chatter import quiet_transformers
 
@@ -22,8 +22,13 @@ HEADS = {
     "BertForMaskedLM": ("language_model",),
     "BertForNextSentencePrediction": ("pair",),
     "BertForSequenceClassification": ("classification",),
+    "BertForTokenClassification": ("token_classification",),
+    "BertForQuestionAnswering": ("span",),
+    "BertForMultipleChoice": ("choice",),
     "BertModel": (),
 }
+OUTPUTS = {"choice": 1}
+POOLED = HEADS.keys() - WITHOUT_POOLER
 
 
 def tiny_config(vocabulary_size: int = 50) -> BertConfig:
@@ -135,13 +140,16 @@ def test_packed_sequences_equal_the_same_sequences_alone(with_targets: bool) -> 
 
 @pytest.mark.parametrize("class_name", HEADS)
 def test_an_assembled_model_computes_the_same_logits(class_name: str, padded: dict[str, np.ndarray]) -> None:
-    encoder = tiny_encoder(pooled=class_name != "BertForMaskedLM")
-    heads = {name: Bert.head(name, encoder, outputs=3).eval() for name in HEADS[class_name]}
+    encoder = tiny_encoder(pooled=class_name in POOLED)
+    heads = {name: Bert.head(name, encoder, outputs=OUTPUTS.get(name, 3)).eval() for name in HEADS[class_name]}
     model = Bert.assemble(encoder, heads)
     assert type(model).__name__ == class_name
     assert not model.training
     ours = encoder(batch(**padded))
-    theirs = model(**batch(**padded).columns)
+    columns = batch(**padded).columns
+    if "choice" in heads:  # one item, whose choices are the rows
+        columns = {name: values[None] for name, values in columns.items()}
+    theirs = model(**columns)
     real = torch.as_tensor(padded["attention_mask"]).bool()
     if "language_model" in heads:
         logits = theirs.prediction_logits if class_name == "BertForPreTraining" else theirs.logits
@@ -151,14 +159,22 @@ def test_an_assembled_model_computes_the_same_logits(class_name: str, padded: di
         torch.testing.assert_close(heads["pair"](ours.pooled), logits, atol=1e-5, rtol=0)
     if "classification" in heads:
         torch.testing.assert_close(heads["classification"](ours.pooled), theirs.logits, atol=1e-5, rtol=0)
+    if "choice" in heads:
+        torch.testing.assert_close(heads["choice"](ours.pooled).T, theirs.logits, atol=1e-5, rtol=0)
+    if "token_classification" in heads:
+        logits = heads["token_classification"](ours.streams["last"])
+        torch.testing.assert_close(logits[real], theirs.logits[real], atol=1e-5, rtol=0)
+    if "span" in heads:
+        logits = torch.stack([theirs.start_logits, theirs.end_logits], dim=-1)
+        torch.testing.assert_close(heads["span"](ours.streams["last"])[real], logits[real], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("class_name", HEADS)
 def test_from_pretrained_opens_what_was_saved_without_missing_or_unexpected_keys(
     class_name: str, tmp_path: Path
 ) -> None:
-    encoder = tiny_encoder(pooled=class_name != "BertForMaskedLM")
-    heads = {name: Bert.head(name, encoder, outputs=3) for name in HEADS[class_name]}
+    encoder = tiny_encoder(pooled=class_name in POOLED)
+    heads = {name: Bert.head(name, encoder, outputs=OUTPUTS.get(name, 3)) for name in HEADS[class_name]}
     with quiet_transformers():
         Bert.assemble(encoder, heads).save_pretrained(tmp_path)
         model, info = getattr(transformers, class_name).from_pretrained(tmp_path, output_loading_info=True)

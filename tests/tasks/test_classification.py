@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bertcli.contracts.task import Examples, Prediction, Table
+from bertcli.contracts.task import Examples, Fault, Limits, Prediction, Table
 from bertcli.errors import ConfigError, InputFileError
 from bertcli.tasks.classification import Classification, ClassificationSettings
 
@@ -81,7 +81,7 @@ def test_f1_of_more_than_two_labels_is_refused(labels: list[str] | None) -> None
 
 
 def encoded_labels(task: Classification, labels: Sequence[str], letters: Any) -> list[int]:
-    return task.encode(examples_of(labels), letters, 8).item_columns["labels"].tolist()
+    return task.encode(examples_of(labels), letters, Limits(8)).item_columns["labels"].tolist()
 
 
 def test_known_labels_are_read_as_written_or_by_name(letters: Any) -> None:
@@ -90,18 +90,19 @@ def test_known_labels_are_read_as_written_or_by_name(letters: Any) -> None:
     assert task.model_facts()["id2label"] == {0: "not_entailment", 1: "entailment"}
 
 
-def test_a_label_outside_a_closed_set_names_file_line_and_the_known_ones(letters: Any) -> None:
+def test_a_label_outside_a_closed_set_names_file_line_and_the_known_ones() -> None:
     task = make_task(labels={"0": "negative", "1": "positive"}).fit(examples_of("01"))
-    with pytest.raises(InputFileError, match=r"t\.tsv:2: the label '2' is not one of the task's") as caught:
-        task.encode(examples_of(["0", "1", "2"]), letters, 8)
-    assert caught.value.hint == "known labels: 0 (negative), 1 (positive)"
+    hint = "known labels: 0 (negative), 1 (positive)"
+    assert list(task.faults(examples_of(["0", "1", "2"]))) == [
+        Fault("error", "the label '2' is not one of the task's", "t.tsv", 2, hint)
+    ]
 
 
-def test_a_label_that_training_lacks_names_file_and_line(letters: Any) -> None:
+def test_a_label_that_training_lacks_names_file_and_line() -> None:
     task = make_task().fit(examples_of(["a", "b"]))
-    with pytest.raises(InputFileError, match=r"t\.tsv:1: the training split has no label 'c'") as caught:
-        task.encode(examples_of(["a", "c"]), letters, 8)
-    assert caught.value.hint == "known labels: a, b"
+    assert list(task.faults(examples_of(["a", "c"]))) == [
+        Fault("error", "the training split has no label 'c'", "t.tsv", 1, "known labels: a, b")
+    ]
 
 
 def test_two_labels_of_one_name_are_refused() -> None:
@@ -111,7 +112,7 @@ def test_two_labels_of_one_name_are_refused() -> None:
 
 def test_predictions_have_the_likeliest_class_and_all_probabilities(letters: Any) -> None:
     examples = examples_of(["n", "p"])
-    features = BINARY.encode(examples, letters, 8)
+    features = BINARY.encode(examples, letters, Limits(8))
     found = BINARY.decode(examples, features, [np.log(np.asarray([3.0, 1.0])), np.log(np.asarray([1.0, 4.0]))])
     assert [prediction.dump() for prediction in found] == [
         {"id": "0", "gold": "n", "pred": "n", "probs": {"n": 0.75, "p": 0.25}},

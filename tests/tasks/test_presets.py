@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bertcli.contracts.task import Table
+from bertcli.contracts.task import Limits, Table
 from bertcli.errors import ConfigError
 from bertcli.tasks import find_task, load_preset, preset_names
 
@@ -90,7 +90,7 @@ def test_columns_and_labels_of_the_hub_are_known(name: str, letters: Any) -> Non
         columns[pair] = ["b"] * len(values)
     task = make_task(name)
     examples = task.select([Table("hub", columns, range(1, len(values) + 1))], "train", labelled=True)
-    found = task.fit(examples).encode(examples, letters, 16).item_columns["labels"].tolist()
+    found = task.fit(examples).encode(examples, letters, Limits(16)).item_columns["labels"].tolist()
     # The Hub's numbering of the classes is the official one.
     assert found == (list(range(len(labels))) if labels else values)
 

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from bertcli.contracts.batch import Batch
-from bertcli.contracts.task import Examples, Prediction
-from bertcli.errors import InputFileError
+from bertcli.contracts.task import Examples, Fault, Limits, Prediction
 from bertcli.tasks.regression import Regression, RegressionSettings
 
 TASK = Regression(RegressionSettings())
@@ -50,10 +49,9 @@ def test_correlations_of_a_constant_are_0(gold: list[float], pred: list[float]) 
 
 
 @pytest.mark.parametrize("written", ["high", "nan", "inf"])
-def test_a_label_that_is_no_number_names_file_and_line(written: str, letters: Any) -> None:
-    with pytest.raises(InputFileError, match=rf"t\.tsv:1: the label '{written}' is not a number") as caught:
-        TASK.encode(examples_of(["1.5", written]), letters, 8)
-    assert caught.value.hint == "--task classification learns names"
+def test_a_label_that_is_no_number_names_file_and_line(written: str) -> None:
+    message, hint = f"the label '{written}' is not a number", "--task classification learns names"
+    assert list(TASK.faults(examples_of(["1.5", written]))) == [Fault("error", message, "t.tsv", 1, hint)]
 
 
 def test_the_loss_is_the_sum_of_squared_errors() -> None:
@@ -65,7 +63,7 @@ def test_the_loss_is_the_sum_of_squared_errors() -> None:
 
 def test_predictions_are_the_outputs_and_have_no_probabilities(letters: Any) -> None:
     examples = examples_of(["1.5"])
-    features = TASK.encode(examples, letters, 8)
+    features = TASK.encode(examples, letters, Limits(8))
     (found,) = TASK.decode(examples, features, [np.asarray([2.25], dtype=np.float32)])
     assert found.dump() == {"id": "0", "gold": 1.5, "pred": 2.25}
     assert list(TASK.official([found])) == ["index\tprediction", "0\t2.250000"]
