@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, create_model, model_validator
@@ -106,12 +107,17 @@ class ChoiceOf:
 
     def model(self) -> type[ComponentChoice]:
         """The closed model with one optional field for each component of the folder."""
-        fields = {name: (self.folder.load(name).Settings | None, None) for name in self.folder.names()}
-        name = f"{self.folder.kind.capitalize()}Choice"
-        return cast(type[ComponentChoice], create_model(name, __base__=ComponentChoice, **cast(Any, fields)))
+        return _choice_of(self.folder)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(_as_mapping, handler.generate_schema(self.model()))
+
+
+@cache
+def _choice_of(folder: Folder) -> type[ComponentChoice]:
+    fields = {name: (folder.load(name).Settings | None, None) for name in folder.names()}
+    name = f"{folder.kind.capitalize()}Choice"
+    return cast(type[ComponentChoice], create_model(name, __base__=ComponentChoice, **cast(Any, fields)))
 
 
 def _as_mapping(value: Any) -> Any:

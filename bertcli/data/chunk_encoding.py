@@ -71,12 +71,18 @@ class ChunkEncoder:
         self._sentences_of = split_spaced_sentences if is_spaced else SENTENCES[sentences]
         self._splits_plainly = sentences == "split" and not is_spaced
         self._with_spaces = keeping.listed or word_finder(keeping.words)
+        self._keeps_ids_alone = not keeping.columns and not self._with_spaces and tokenizer.cuts_as_bert
         needs_words = keeping.marks_spans or (keeping.capitals and not tokenizer.cuts_as_bert)
         self._boundaries = WordBoundaries.of(tokenizer) if needs_words else None
 
     def __call__(self, chunk: list[tuple[bool, str, Spans]]) -> EncodedChunk:
         """The pieces of documents, given as whether each is held out, its text and its spans."""
-        texts, sentences = self._split([text for _, text, _ in chunk])
+        documents = [text for _, text, _ in chunk]
+        block = split_all(documents) if self._splits_plainly else None
+        if block is not None and self._keeps_ids_alone:
+            encoded = self._tokenizer.encode_utf8(block.data, block.starts)
+            return self._encoded(chunk, encoded, block.counts, {})
+        texts, sentences = self._split(documents) if block is None else (block.texts(), block.counts)
         groups: list[list[str]] = []
         if self._tokenizer.reads_spaces or self._keeping.marks_spans:
             groups = [texts[begin:end] for begin, end in pairwise([0, *np.cumsum(sentences).tolist()])]
@@ -90,6 +96,15 @@ class ChunkEncoder:
                 columns[CASED] = self._cased(texts, encoded, word_starts)
             if self._keeping.marks_spans:
                 columns[SPANS] = self._spans(chunk, groups, texts, encoded, word_starts)
+        return self._encoded(chunk, encoded, sentences, columns)
+
+    def _encoded(
+        self,
+        chunk: list[tuple[bool, str, Spans]],
+        encoded: EncodedTexts,
+        sentences: NDArray[np.int64],
+        columns: dict[str, NDArray[Any]],
+    ) -> EncodedChunk:
         ideographs = chinese_words = 0
         if encoded.word_starts is not None:
             of_pieces = self._tokenizer.ideographs[encoded.ids]
@@ -106,8 +121,6 @@ class ChunkEncoder:
 
     def _split(self, documents: list[str]) -> tuple[list[str], NDArray[np.int64]]:
         """The sentences of all documents, and (documents,) how many each has."""
-        if self._splits_plainly:
-            return split_all(documents)
         groups = [self._sentences_of(text) for text in documents]
         return list(chain.from_iterable(groups)), np.fromiter(map(len, groups), np.int64, len(groups))
 

@@ -36,7 +36,7 @@ def check_casing(pieces: Sequence[str], *, lowercase: bool, path: Path | None, c
     """Raise ``VocabularyError`` where pieces contradict the lower-casing, which ``config`` says."""
     ordinary = _ordinary(pieces)
     capitals = _capitals(ordinary)
-    if lowercase and is_cased(pieces):
+    if lowercase and _are_too_many(capitals, ordinary):
         raise VocabularyError(
             f"a cased vocabulary with lower-casing: {capitals:,} of its pieces have a capital letter, "
             "and lower-cased text never reaches them",
@@ -55,7 +55,11 @@ def check_casing(pieces: Sequence[str], *, lowercase: bool, path: Path | None, c
 def is_cased(pieces: Sequence[str]) -> bool:
     """Whether more pieces have a capital letter than lower-cased text leaves by chance."""
     ordinary = _ordinary(pieces)
-    return _capitals(ordinary) > max(1, _MOST_CAPITALS * len(ordinary))
+    return _are_too_many(_capitals(ordinary), ordinary)
+
+
+def _are_too_many(capitals: int, ordinary: Sequence[str]) -> bool:
+    return capitals > max(1, _MOST_CAPITALS * len(ordinary))
 
 
 def _ordinary(pieces: Sequence[str]) -> list[str]:

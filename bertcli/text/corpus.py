@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -156,7 +157,7 @@ class _Reader:
         elif kind == "line":
             yield from enumerate(read_lines(path, errors=self.errors), start=1)
         else:
-            yield from _separated_by_blank_lines(read_lines(path, errors=self.errors))
+            yield from _separated_by_blank_lines(read_whole_lines(path, errors=self.errors))
 
     def _rows(self, path: CorpusFile) -> Iterator[_Found]:
         for record in self._records(path):
@@ -196,17 +197,43 @@ class _Reader:
         )
 
 
+_WHITE_BEGINS_LINE = re.compile(r"\n[^\S\n]")
 _WAYS = "--documents auto takes rows of tables, and lines or blank-line blocks of text files"
 
 
-def _separated_by_blank_lines(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
-    block: list[str] = []
-    number = 0
-    for number, line in enumerate(lines, start=1):
-        if line and not line.isspace():
-            block.append(line)
-        elif block:
-            yield number - len(block), "\n".join(block)
-            block = []
-    if block:
-        yield number - len(block) + 1, "\n".join(block)
+def _separated_by_blank_lines(blocks: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """What stands between blank lines in blocks of whole lines, with the number of its first line."""
+    waiting: list[str] = []  # of a text that may go on in the next block
+    begins = number = 1
+    for block in map(_with_empty_blank_lines, blocks):
+        if waiting and block.startswith("\n"):
+            yield begins, "".join(waiting).strip("\n")
+            waiting = []
+        *ended, rest = block.split("\n\n")
+        for piece in ended:
+            if not waiting:
+                begins = number + _leading_lines(piece)
+            text = "".join((*waiting, piece)).strip("\n")
+            if text:
+                yield begins, text
+            waiting = []
+            number += piece.count("\n") + 2
+        if not waiting:
+            begins = number + _leading_lines(rest)
+        if rest.strip("\n"):
+            waiting.append(rest)
+        number += rest.count("\n")
+    if waiting:
+        yield begins, "".join(waiting).strip("\n")
+
+
+def _with_empty_blank_lines(block: str) -> str:
+    """Whole lines, of which those of white space alone lose it."""
+    if not block[0].isspace() and not _WHITE_BEGINS_LINE.search(block):
+        return block
+    return "\n".join("" if line.isspace() else line for line in block.split("\n"))
+
+
+def _leading_lines(piece: str) -> int:
+    """Empty lines at the beginning."""
+    return len(piece) - len(piece.lstrip("\n"))

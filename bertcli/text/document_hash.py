@@ -8,5 +8,5 @@ import unicodedata
 
 def document_hash(text: str) -> int:
     """64-bit hash of a text in NFC."""
-    normal = unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")
+    normal = text.encode() if text.isascii() else unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(normal, digest_size=8).digest(), "little")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Literal
 
 Sentences = Literal["split", "line"]
@@ -54,7 +54,7 @@ BEFORE_NAMES = _set_of(
     "inc ltd co corp jr sr al ave blvd rd ph.d m.sc mon tue tues wed thu thur thurs fri "
     "ariz calif colo conn fla mich minn okla tenn wis"
 )
-_STARTERS = _set_of(
+STARTERS = _set_of(
     "a an the in on at by for from to with after before during since until when while where as if although though "
     "because however but and or so yet nor then thus hence therefore moreover furthermore meanwhile instead later "
     "he she it they we you i his her its their our my your this that these those there here who what which why how "
@@ -74,17 +74,21 @@ def split_sentences(text: str) -> list[str]:
 
 def split_line(line: str, small_letters_begin: bool, dots_are_stops: bool = False) -> list[str]:
     """The sentences of a line; ``small_letters_begin`` is whether its text has no capital."""
+    bounds = pairwise([0, *sentence_ends(line, small_letters_begin, dots_are_stops), len(line)])
+    return [stripped for begin, end in bounds if (stripped := line[begin:end].strip())]
+
+
+def sentence_ends(line: str, small_letters_begin: bool, dots_are_stops: bool = False) -> list[int]:
+    """Where the sentences of a line end, but for the last; ``small_letters_begin`` as in ``split_line``."""
     read = _WIDE_DOT.sub("。", line) if dots_are_stops else line
     quotes = _Quotes(read)
-    sentences = []
+    ends = []
     start = 0
     for stop in _STOP.finditer(read):
         if _ends_sentence(read, start, stop, small_letters_begin):
-            end = _end_of_closers(read, stop, quotes)
-            sentences.append(line[start:end])
-            start = end
-    sentences.append(line[start:])
-    return [stripped for sentence in sentences if (stripped := sentence.strip())]
+            start = _end_of_closers(read, stop, quotes)
+            ends.append(start)
+    return ends
 
 
 def lines_of(text: str) -> list[str]:
@@ -124,7 +128,7 @@ def _ends_sentence(line: str, start: int, stop: re.Match[str], small_letters_beg
     is_initial = len(word) == 1 and (word.isupper() or (word.islower() and small_letters_begin))
     if is_initial or small in BEFORE_NAMES or _ACRONYM.fullmatch(word):
         next_word = _NEXT_WORD.match(line, following.start("first"))
-        return next_word is not None and next_word[0].lower() in _STARTERS
+        return next_word is not None and next_word[0].lower() in STARTERS
     return not (word.isdigit() and line[begin:at].strip() == word)
 
 

@@ -144,6 +144,20 @@ class Tokenizer:
             return EncodedTexts.of([np.array(ids, dtype=np.int32) for ids in self._encode_plainly(texts)])
         return self._encode_by_word(texts, self._words)
 
+    def encode_utf8(self, data: bytes, starts: NDArray[np.int64]) -> EncodedTexts:
+        """The same for texts in UTF-8, of which each goes to where the next one begins.
+
+        Only where text is cut as by BERT: white space at the ends of a text changes nothing.
+        """
+        assert self._words is not None
+        lengths = np.diff(starts, append=len(data))
+        if len(data) > _CHARACTERS_PER_CALL or (len(lengths) and lengths.max() > LONGEST_TEXT):
+            ends = starts + lengths
+            return self.encode_all(
+                [data[begin:end].decode() for begin, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+            )
+        return self._words.encode_utf8(data, starts)
+
     def encode_with(self, texts: Sequence[str], *, word_starts: bool = False, capitals: bool = False) -> EncodedTexts:
         """The same with ``word_starts``, ``cased`` or both. Only where text is cut as by BERT.
 

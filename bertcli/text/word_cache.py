@@ -6,25 +6,29 @@ across a space.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, repeat
+from itertools import chain, pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from bertcli.core.ranges import ranges
+from bertcli.core.runs import Runs
 from bertcli.text.normalization import WordRules
-from bertcli.text.words import END_OF_PART, WordSplitter, is_plain_ascii
+from bertcli.text.numbering import Numbering
+from bertcli.text.strings import array_of_bytes, bytes_of_texts, texts_of_bytes
+from bertcli.text.words import WordSplitter, are_plain_ascii
 
 # The cache starts anew beyond one of these, which are some hundred MB: text without spaces would fill the memory.
 _MOST_PARTS = 600_000
 _MOST_CHARACTERS = 40_000_000
 _MOST_PIECES = 10_000_000
 _SMALL_LETTERS = bytes.maketrans(bytes(range(ord("A"), ord("Z") + 1)), bytes(range(ord("a"), ord("z") + 1)))
+
+_LINES = bytes.maketrans(b"\n", b" ")
+_SMALL_LETTERS_OF_LINES = _SMALL_LETTERS.translate(_LINES)
 
 Cut = Callable[[str], Sequence[int]]
 
@@ -88,116 +92,74 @@ class WordCache:
         self._ignores_case = rules.lowercase and rules.normalization == "none" and not capitals
         self.clear()
 
-    def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Piece ids of each text."""
-        if not texts:
-            nothing = np.zeros(0, np.intp)
-            return EncodedTexts(np.zeros(0, np.int32), np.zeros(0, np.int64), **self._columns(nothing))
-        if len(self._numbers) > _MOST_PARTS or self._characters > _MOST_CHARACTERS or len(self._pieces) > _MOST_PIECES:
-            self.clear()
-        # Arrow splits and tells distinct parts some times faster than Python.
-        parts = pc.split_pattern(self._as_array(texts), " ")
-        distinct = parts.flatten().dictionary_encode()
-        of_distinct = self._number(distinct.dictionary.to_pylist())
-        numbers = of_distinct[distinct.indices.to_numpy()]
-        lengths = np.frombuffer(self._lengths, np.int64)[numbers]
-        starts = np.frombuffer(self._starts, np.int64)[numbers]
-        ends = np.cumsum(lengths)
-        places = np.arange(ends[-1]) + np.repeat(starts - (ends - lengths), lengths)
-        ids = np.frombuffer(self._pieces, np.int32)[places]
-        return EncodedTexts(ids, ends[parts.offsets.to_numpy()[1:] - 1], **self._columns(places))
-
-    def _columns(self, places: NDArray[np.intp]) -> dict[str, NDArray[np.bool_]]:
-        kept = {}
-        if self._keeps_word_starts:
-            kept["word_starts"] = np.frombuffer(self._word_starts, np.bool_)[places]
-        if self._keeps_capitals:
-            kept["cased"] = np.frombuffer(self._cased, np.bool_)[places]
-        return kept
-
-    def _as_array(self, texts: Sequence[str]) -> pa.Array:
-        plain = pa.array(texts, pa.large_string())
-        if not self._ignores_case:
-            return plain
-        _, offsets, data = plain.buffers()
-        small = pa.py_buffer(data.to_pybytes().translate(_SMALL_LETTERS))
-        return pa.Array.from_buffers(pa.large_string(), len(plain), [None, offsets, small])
-
-    def _number(self, parts: list[str]) -> NDArray[np.int64]:
-        """(parts,) their numbers; ``parts`` are distinct."""
-        numbers = np.fromiter(map(self._numbers.get, parts, repeat(-1)), np.int64, len(parts))
-        places = (numbers < 0).nonzero()[0]
-        if not len(places):
-            return numbers
-        is_plain = np.fromiter((is_plain_ascii(parts[at]) for at in places.tolist()), np.bool_, len(places))
-        places = np.concatenate([places[is_plain], places[~is_plain]])
-        new = [parts[at] for at in places.tolist()]
-        numbers[places] = np.arange(len(self._numbers), len(self._numbers) + len(new))
-        self._numbers.update(zip(new, range(len(self._numbers), len(self._numbers) + len(new)), strict=True))
-        self._characters += sum(map(len, new))
-        self._add_pieces(new, int(is_plain.sum()))
-        for part in new if self._keeps_word_starts else ():
-            self._mark_words(part)
-        for part in new if self._keeps_capitals else ():
-            self._mark_capitals(part)
-        return numbers
-
-    def _add_pieces(self, parts: list[str], plain: int) -> None:
-        """Append the pieces of new parts, of which the first ``plain`` are plain ASCII."""
-        words = self._splitter.split_plain(parts[:plain])
-        for part in parts[plain:]:
-            words += self._splitter.split(part)
-            words.append(END_OF_PART)
-        numbers = self._number_words(words)
-        # Views of an array keep it from growing: none is held.
-        lengths = np.frombuffer(self._word_lengths, np.int64)[numbers]
-        starts = np.frombuffer(self._word_begins, np.int64)[numbers]
-        pieces = np.frombuffer(self._word_pieces, np.int32)[ranges(starts, lengths)]
-        ends = np.cumsum(lengths)[numbers == 0]
-        of_parts = np.diff(ends, prepend=0)
-        self._starts.frombytes((ends - of_parts + len(self._pieces)).tobytes())
-        self._lengths.frombytes(of_parts.tobytes())
-        self._pieces.frombytes(pieces.tobytes())
-
-    def _number_words(self, words: list[str]) -> NDArray[np.int64]:
-        """(words,) their numbers; new ones are cut."""
-        numbers = np.fromiter(map(self._words.get, words, repeat(-1)), np.int64, len(words))
-        missing = (numbers < 0).nonzero()[0].tolist()
-        for at in missing:
-            word = words[at]
-            number = self._words.get(word)
-            if number is None:
-                ids = self._cut(word)
-                number = self._words[word] = len(self._words)
-                self._word_begins.append(len(self._word_pieces))
-                self._word_pieces.extend(ids)
-                self._word_lengths.append(len(ids))
-            numbers[at] = number
-        return numbers
-
-    def _mark_words(self, part: str) -> None:
-        """Which of a part's pieces begin a word: the first of each that BERT cuts, but for joined ideographs."""
-        for word, begins in self._splitter.split_with_starts(part):
-            marks = bytearray(self._word_lengths[self._words[word]])
-            marks[:1] = [begins] * len(marks[:1])
-            self._word_starts += marks
-
-    def _mark_capitals(self, part: str) -> None:
-        """Which of a part's pieces belong to a word with a capital."""
-        words, lengths = self._words, self._word_lengths
-        for word, is_capital in zip(self._splitter.split(part), self._splitter.capitals(part), strict=True):
-            self._cased += bytes([is_capital]) * lengths[words[word]]
-
     def clear(self) -> None:
         """Start anew."""
-        self._numbers: dict[str, int] = {}
-        self._characters = 0
-        self._words = {END_OF_PART: 0}
-        self._word_pieces = array("i", [0])
-        self._word_begins = array("q", [0])
-        self._word_lengths = array("q", [0])
-        self._pieces = array("i", [0])  # never empty, so that it can be viewed
-        self._word_starts = bytearray(1)
-        self._cased = bytearray(1)
-        self._starts = array("q")
-        self._lengths = array("q")
+        self._parts, self._words = Numbering(), Numbering()
+        self._pieces: Runs = Runs.of([], np.int32)  # of every part, as are the columns
+        self._word_pieces: Runs = Runs.of([], np.int32)
+        asked = {"word_starts": self._keeps_word_starts, "cased": self._keeps_capitals}
+        self._columns: dict[str, Runs] = {name: Runs.of([], np.bool_) for name, is_asked in asked.items() if is_asked}
+
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        """Piece ids of each text."""
+        plain = bytes_of_texts(texts)
+        if self._ignores_case:
+            plain = Runs(np.frombuffer(plain.values.tobytes().translate(_SMALL_LETTERS), np.uint8), plain.offsets)
+        return self._encode(array_of_bytes(plain))
+
+    def encode_utf8(self, data: bytes, starts: NDArray[np.int64]) -> EncodedTexts:
+        """Piece ids of each text in UTF-8, which goes to where the next one begins; a line end counts as a space."""
+        translated = np.frombuffer(data.translate(_SMALL_LETTERS_OF_LINES if self._ignores_case else _LINES), np.uint8)
+        return self._encode(array_of_bytes(Runs(translated, np.append(starts, len(data)))))
+
+    def _encode(self, texts: pa.LargeStringArray) -> EncodedTexts:
+        if not len(texts):
+            columns = {name: np.zeros(0, np.bool_) for name in self._columns}
+            return EncodedTexts(np.zeros(0, np.int32), np.zeros(0, np.int64), **columns)
+        if (
+            len(self._parts) > _MOST_PARTS
+            or self._parts.characters > _MOST_CHARACTERS
+            or len(self._pieces.values) > _MOST_PIECES
+        ):
+            self.clear()
+        # Arrow splits and tells distinct parts some times faster than Python.
+        parts = pc.split_pattern(texts, " ")
+        numbers, new = self._parts.number(parts.values)
+        if len(new):
+            self._add(new)
+        taken = self._pieces.take(numbers)
+        ends_of_texts = np.frombuffer(parts.buffers()[1], np.int32, len(parts) + 1)[1:]
+        columns = {name: values.take(numbers).values for name, values in self._columns.items()}
+        return EncodedTexts(taken.values, taken.offsets[ends_of_texts].astype(np.int64), **columns)
+
+    def _add(self, parts: Runs) -> None:
+        """Take in new parts: first those of plain ASCII, which are split all at once, then the others."""
+        is_plain = are_plain_ascii(parts)
+        order = np.concatenate([np.flatnonzero(is_plain), np.flatnonzero(~is_plain)])
+        plain, others = parts.take(order[: is_plain.sum()]), parts.take(order[is_plain.sum() :])
+        plain_words, plain_counts = self._splitter.split_plain(plain)
+        split = list(map(self._splitter.split, texts_of_bytes(others)))
+        counts = np.concatenate([plain_counts, np.fromiter(map(len, split), np.int64, len(split))])
+        words = self._cut_words(plain_words.joined(bytes_of_texts(list(chain.from_iterable(split)))))
+        lengths = words.lengths
+        ends = words.offsets[np.concatenate([[0], np.cumsum(counts)])]
+        rows = np.argsort(order)
+        self._pieces = self._pieces.joined(Runs(words.values, ends).take(rows))
+        if self._keeps_word_starts:
+            of_others = chain.from_iterable(map(self._splitter.starts, texts_of_bytes(others)))
+            begin = np.concatenate([np.ones(len(plain_words), np.bool_), np.fromiter(of_others, np.bool_)])
+            marks = np.zeros(len(words.values), np.bool_)
+            marks[words.offsets[:-1][begin & (lengths > 0)]] = True
+            self._columns["word_starts"] = self._columns["word_starts"].joined(Runs(marks, ends).take(rows))
+        if self._keeps_capitals:
+            in_order = [*texts_of_bytes(plain), *texts_of_bytes(others)]
+            of_words = chain.from_iterable(map(self._splitter.capitals, in_order))
+            marks = np.repeat(np.fromiter(of_words, np.bool_), lengths)
+            self._columns["cased"] = self._columns["cased"].joined(Runs(marks, ends).take(rows))
+
+    def _cut_words(self, words: Runs) -> Runs:
+        """The pieces of each word; new ones are cut."""
+        numbers, new = self._words.number(array_of_bytes(words))
+        if len(new):
+            self._word_pieces = self._word_pieces.joined(Runs.of(list(map(self._cut, texts_of_bytes(new))), np.int32))
+        return self._word_pieces.take(numbers)

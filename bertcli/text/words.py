@@ -11,7 +11,7 @@ import re
 import string
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -19,9 +19,11 @@ from itertools import chain
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from tokenizers import pre_tokenizers
 
 from bertcli.core.blocks import in_blocks
+from bertcli.core.runs import Runs
 from bertcli.core.workers import ALONE, Pool, map_in_order
 from bertcli.text import ideographs
 from bertcli.text.normalization import WordRules
@@ -36,9 +38,9 @@ _MARKS = string.punctuation.encode()
 _LONE_MARKS = bytes(set(_MARKS) - set(b"<=>"))
 """Those that no character after them joins in a normal form."""
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
-_ASCII_WORD_OR_END = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~\n]")
-END_OF_PART = "\n"
-"""Stands for the end of a part among words, of which it is none."""
+_PLAIN, _LETTERS = np.zeros(256, np.bool_), np.zeros(256, np.bool_)
+_PLAIN[0x21:0x7F] = True
+_LETTERS[list((string.ascii_letters + string.digits).encode())] = True
 
 
 @dataclass
@@ -172,10 +174,19 @@ class WordSplitter:
                 self._known[part] = words
         return words
 
-    def split_plain(self, parts: Sequence[str]) -> list[str]:
-        """The words of parts of plain ASCII, with ``END_OF_PART`` behind those of each."""
-        text = "".join(map("{}\n".format, parts))
-        return _ASCII_WORD_OR_END.findall(text.lower() if self._lowercase else text)
+    def split_plain(self, parts: Runs) -> tuple[Runs, NDArray[np.int64]]:
+        """The words of parts of plain ASCII, and (parts,) how many each has."""
+        data = parts.values.tobytes()
+        bytes_of_words = np.frombuffer(data.lower() if self._lowercase else data, np.uint8)
+        is_letter = _LETTERS[bytes_of_words]
+        begins = np.ones(len(is_letter), np.bool_)
+        begins[1:] = ~(is_letter[1:] & is_letter[:-1])
+        begins[parts.offsets[:-1][np.diff(parts.offsets) > 0]] = True
+        starts = np.flatnonzero(begins)
+        return (
+            Runs(bytes_of_words, np.append(starts, len(bytes_of_words))),
+            np.diff(np.searchsorted(starts, parts.offsets)),
+        )
 
     def split(self, part: str) -> list[str]:
         """The same, without looking up."""
@@ -183,13 +194,13 @@ class WordSplitter:
             return _ASCII_WORD.findall(part.lower() if self._lowercase else part)
         return [word for word, _ in self._splitter.pre_tokenize_str(self._normalizer.normalize_str(part))]
 
-    def split_with_starts(self, part: str) -> list[tuple[str, bool]]:
-        """The same, and whether each begins a word of the language: all but ideographs that directly follow another."""
+    def starts(self, part: str) -> list[bool]:
+        """Whether each begins a word of the language: all but ideographs that directly follow another."""
         if part.isascii():
-            return [(word, True) for word in self.split(part)]
+            return [True] * len(self.split(part))
         cleaned = self._normalizer.normalize_str(part)
         inside = ideographs.followers(cleaned) if self._cuts_ideographs else ()
-        return [(word, begin not in inside) for word, (begin, _) in self._splitter.pre_tokenize_str(cleaned)]
+        return [begin not in inside for _, (begin, _) in self._splitter.pre_tokenize_str(cleaned)]
 
     def capitals(self, part: str) -> list[bool]:
         """Whether the first letter of each word was a capital before it was lower-cased.
@@ -200,6 +211,14 @@ class WordSplitter:
             return [begins_with_capital(word) for word in _ASCII_WORD.findall(part)]
         words = self._splitter.pre_tokenize_str(self._normalizer_with_capitals.normalize_str(part))
         return [begins_with_capital(word) for word, _ in words]
+
+
+def are_plain_ascii(parts: Runs) -> NDArray[np.bool_]:
+    """(parts,) whether cleaning changes nothing in each but capitals."""
+    odd = np.flatnonzero(~_PLAIN[parts.values])
+    plain = np.ones(len(parts), np.bool_)
+    plain[np.searchsorted(parts.offsets, odd, side="right") - 1] = False
+    return plain
 
 
 def is_plain_ascii(part: str) -> bool:

@@ -9,6 +9,7 @@ import json
 import lzma
 import sys
 from collections.abc import Callable
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from bertcli.core import messages
 from bertcli.errors import BertcliError, ConfigError, InputFileError, UserError
 from bertcli.text import compression, lines
-from bertcli.text.corpus import Document, find_files, fingerprint, read_documents
+from bertcli.text.corpus import Document, _separated_by_blank_lines, find_files, fingerprint, read_documents
 
 
 @pytest.fixture
@@ -451,3 +452,19 @@ def test_a_fingerprint_is_of_contents_in_their_order(tmp_path: Path):
     copy = write(tmp_path / "c.txt", "one")
     assert fingerprint([first, second]) == fingerprint([copy, second])
     assert fingerprint([first, second]) != fingerprint([second, first])
+
+
+@given(st.lists(st.sampled_from(["", "", " ", "\u3000", "\x1c\t", "a", "b c", " d", "\x0b e"]), max_size=14), st.data())
+def test_documents_are_runs_of_lines_that_hold_something_however_a_file_is_read(
+    lines: list[str], data: st.DataObject
+) -> None:
+    whole = [line + "\n" for line in lines]
+    if whole and data.draw(st.booleans()):
+        whole[-1] = whole[-1].removesuffix("\n")
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(whole)))) | {0, len(whole)})
+    blocks = [block for begin, end in pairwise(cuts) if (block := "".join(whole[begin:end]))]
+    runs = groupby(enumerate(lines, start=1), key=lambda numbered: bool(numbered[1].strip()))
+    expected = [list(run) for has_text, run in runs if has_text]
+    assert list(_separated_by_blank_lines(blocks)) == [
+        (run[0][0], "\n".join(line for _, line in run)) for run in expected
+    ]

@@ -346,5 +346,5 @@ def test_what_was_forgotten_is_cut_as_before():
     ours = wordpiece_tokenizer([*SPECIALS, "a", "##b"], lowercase=True)
     before = ours.encode(["ab a", "b"])
     ours.forget()
-    assert ours._words is not None and len(ours._words._numbers) == 0
+    assert ours._words is not None and len(ours._words._parts) == 0
     assert [ids.tolist() for ids in ours.encode(["ab a", "b"])] == [ids.tolist() for ids in before]
