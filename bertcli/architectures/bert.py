@@ -12,6 +12,7 @@ at those positions only; nobody reads the others.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -189,6 +190,18 @@ class Bert:
     def has_pooler(cls, config: Any) -> bool:
         """All of transformers' BERT classes have one but those that read every position."""
         return not set(config.architectures or ()) & WITHOUT_POOLER
+
+    @classmethod
+    def depth_of(cls, name: str, config: Any) -> int:
+        """By the name: ``bert.embeddings.…``, ``bert.encoder.layer.3.…``, ``bert.pooler.…``."""
+        if name.startswith("bert.embeddings."):
+            return 0
+        if name.startswith("bert.pooler."):
+            return int(config.num_hidden_layers) + 1
+        layer = re.match(r"bert\.encoder\.layer\.(\d+)\.", name)
+        if layer is None:
+            raise ValueError(f"no depth is known of bert's parameter {name!r}")
+        return int(layer[1]) + 1
 
     @classmethod
     def count_by_hand(cls, config: Any, *, pooled: bool) -> HandCount:

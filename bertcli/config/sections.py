@@ -9,7 +9,7 @@ from pydantic import Field
 from bertcli.core.settings import Flag, Settings
 
 Precision = Literal["auto", "fp32", "bf16"]
-Shape = Literal["linear", "cosine", "constant", "slanted-triangular", "wsd"]
+Shape = Literal["linear", "cosine", "constant", "slanted-triangular", "cyclical", "wsd"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
@@ -47,7 +47,9 @@ class Schedule(Settings):
     cut_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Slanted triangle: share of the steps in which the rate rises (Howard & Ruder 2018)."""
     ratio: Annotated[float, Field(gt=1)] = 32
-    """Slanted triangle: how much smaller the lowest rate is than the highest."""
+    """Slanted triangle and cycles: how much smaller the lowest rate is than the highest."""
+    cycles: Annotated[int, Field(ge=1), Flag("--cycles")] = 3
+    """Cyclical: times that the rate rises and falls over the steps (Smith 2017)."""
     decay: Annotated[float, Field(gt=0, le=1)] = 0.1
     """WSD: share of the steps in which the rate falls to 0 at the end."""
 

@@ -129,6 +129,13 @@ class Architecture(Protocol):
         """Whether the model class that ``config.json`` names has a pooler."""
 
     @classmethod
+    def depth_of(cls, name: str, config: Any) -> int:
+        """The depth of the encoder's parameter of that name: 0 the embeddings, 1 to N the layers, N + 1 the pooler.
+
+        Raises ``ValueError`` for a name that belongs to none of them.
+        """
+
+    @classmethod
     def count_by_hand(cls, config: Any, *, pooled: bool) -> HandCount:
         """The encoder's parameters, counted from its configuration line by line."""
 

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from bertcli.contracts.batch import Batch, StepBatches
+from bertcli.training.optimizers import set_groups
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -41,6 +42,8 @@ class StepResult:
     epoch: int
     example_ids: list[int] = field(repr=False)
     after: dict[str, int] = field(repr=False)
+    bottom: dict[str, float] = field(default_factory=dict)
+    """Where depths are trained differently: the lowest that is trained, and its learning rate."""
 
 
 def train(
@@ -60,12 +63,11 @@ def train(
     ``model`` maps a batch to named ``Loss`` sums; ``weights`` gives the factor of each when a share of the run is done.
     ``clip`` is the largest norm of the gradient.
     """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    parameters = list(model.parameters())  # those that are not trained in a step have no gradient
     for step, step_batches in zip(range(start_step, steps), batches, strict=False):
-        model.train()
         rate = learning_rate(step)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        bottom = set_groups(optimizer, rate, step)
+        model.train()
         counts = _global_counts(step_batches.micro_batches, accelerator)
         factors = weights(step / steps)
         losses, correct = _backward(model, step_batches.micro_batches, counts, factors, accelerator)
@@ -85,6 +87,7 @@ def train(
             epoch=step_batches.micro_batches[0].epoch,
             example_ids=[int(number) for batch in step_batches.micro_batches for number in batch.example_ids],
             after=step_batches.after,
+            bottom=bottom,
         )
 
 

@@ -54,6 +54,7 @@ class Meter:
                 metrics[f"train/accuracy_{name}"] = right / max(1, count)
         metrics["train/loss"] = torch.stack([_minimised(step) for step in steps]).mean().item()
         metrics["optim/learning_rate"] = steps[-1].learning_rate
+        metrics |= {f"optim/{name}": value for name, value in steps[-1].bottom.items()}
         metrics["optim/gradient_norm"] = float(steps[-1].gradient_norm)
         metrics["speed/tokens_per_second"] = sum(step.tokens for step in steps) / elapsed
         metrics["speed/sequences_per_second"] = sum(step.sequences for step in steps) / elapsed

@@ -208,6 +208,30 @@ def test_parts_cover_every_parameter_once(architecture: Any, vocabulary: Vocabul
         assert len([part for part, pattern in architecture.parts.items() if re.search(pattern, name)]) == 1, name
 
 
+def test_every_parameter_has_a_depth_and_every_depth_a_parameter(architecture: Any, vocabulary: Vocabulary) -> None:
+    config = smallest(architecture, vocabulary)
+    with torch.device("meta"):
+        encoder = architecture.build(config, pooled=True)
+    depths = {name: architecture.depth_of(name, config) for name, _ in encoder.named_parameters()}
+    assert set(depths.values()) == set(range(config.num_hidden_layers + 2))
+    assert {depth for name, depth in depths.items() if "embeddings" in name} == {0}
+    with pytest.raises(ValueError, match="no depth is known"):
+        architecture.depth_of("something.else.weight", config)
+
+
+def test_what_lies_deeper_needs_a_longer_way_back(architecture: Any, vocabulary: Vocabulary, batch: Batch) -> None:
+    """Without a gradient below depth d, the parameters from d on get theirs as before."""
+    config = smallest(architecture, vocabulary)
+    for lowest in range(config.num_hidden_layers + 2):
+        encoder = architecture.build(config, pooled=True)
+        for name, parameter in encoder.named_parameters():
+            parameter.requires_grad_(architecture.depth_of(name, config) >= lowest)
+        encoder(batch).pooled.sum().backward()
+        got = {name for name, parameter in encoder.named_parameters() if parameter.grad is not None}
+        asked = {name for name, parameter in encoder.named_parameters() if parameter.requires_grad}
+        assert got == asked
+
+
 def test_an_unknown_size_is_answered_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="unknown architecture 'bert-bse'") as caught:
         find_size("bert-bse")

@@ -2,7 +2,7 @@ import pytest
 import torch
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
-from bertcli.training.schedules import learning_rate, slanted_triangular, warmup_steps
+from bertcli.training.schedules import cyclical, learning_rate, slanted_triangular, warmup_steps
 
 
 def rates(shape, steps, **arguments):
@@ -40,6 +40,32 @@ def test_the_slanted_triangle_equals_the_formula_by_hand():
     assert slanted_triangular(10, **arguments) == pytest.approx(0.01)
     assert slanted_triangular(0, **arguments) == pytest.approx(0.01 / 32)
     assert slanted_triangular(99, **arguments) == pytest.approx(0.01 * (1 + (1 - 89 / 90) * 31) / 32)
+
+
+def test_the_slanted_triangle_of_fewer_than_ten_steps_has_a_cut_of_one():
+    # T = 5: ⌊0.5⌋ is 0, so cut = 1. p = 0 at first, then 1 - (t - 1) / 9.
+    expected = [(1 + p * 31) / 32 for p in (0, 1, 8 / 9, 7 / 9, 6 / 9)]
+    assert rates("slanted-triangular", 5) == pytest.approx(expected)
+
+
+def test_the_slanted_triangle_never_falls_below_its_lowest_rate():
+    # T = 19: cut = 1, so p would be negative from t = 11 on: 1 - 10/9 < 0.
+    assert rates("slanted-triangular", 19)[11:] == pytest.approx([1 / 32] * 8)
+
+
+def test_cycles_rise_and_fall_evenly_between_the_lowest_rate_and_the_peak():
+    # 12 steps in 3 cycles of 4: half way up after 1, at the peak after 2. The lowest rate is 1/5 of the peak.
+    assert rates("cyclical", 12, cycles=3, ratio=5) == pytest.approx([0.2, 0.6, 1.0, 0.6] * 3)
+
+
+def test_cycles_are_those_of_torch():
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    reference = torch.optim.lr_scheduler.CyclicLR(optimizer, 0.02, 0.1, step_size_up=10, cycle_momentum=False)
+    for step in range(60):
+        ours = cyclical(step, steps=60, peak=0.1, cycles=3, ratio=5)
+        assert ours == pytest.approx(reference.get_last_lr()[0])
+        optimizer.step()
+        reference.step()
 
 
 def test_constant_and_wsd_stay_at_the_peak():
