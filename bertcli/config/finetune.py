@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from bertcli.config.recipe import RecipeName, Transfer, under_recipe
 from bertcli.config.sections import Device, FinetuningSchedule, Optimizer, Precision
 from bertcli.core.settings import Flag, Settings
 
@@ -49,6 +50,9 @@ class Finetune(Settings):
     """Column of the second text of a pair."""
     label_column: Annotated[str | None, Flag("--label-column")] = None
     """Column of the label (default: label)."""
+    recipe: Annotated[RecipeName | None, Flag("--recipe")] = None
+    """A published way to fine-tune, which flags and YAML override: Devlin et al. 2019; Mosbach et al. 2021, for small
+    data; Howard & Ruder 2018; or the encoder frozen."""
     task_settings: dict[str, Any] = Field(default_factory=dict)
     """Further settings of the kind of task, e.g. labels and metrics."""
     max_length: Annotated[int, Field(ge=4), Flag("--max-length")] = 128
@@ -65,6 +69,7 @@ class Finetune(Settings):
     """Peak learning rate (default: 2e-5; models up to a width of 512, 1e-4)."""
     optimizer: Optimizer = Optimizer()
     schedule: FinetuningSchedule = FinetuningSchedule()
+    transfer: Transfer = Transfer()
     seed: Annotated[int, Field(ge=0), Flag("--seed")] = 0
     """Seed of the head, the order of examples and dropout."""
     split_seed: Annotated[int | None, Field(ge=0), Flag("--split-seed")] = None
@@ -103,6 +108,17 @@ class Finetune(Settings):
     """Continue the run in the output directory, if there is one."""
     dry_run: Annotated[bool, Flag("--dry-run")] = False
     """Print the plan and train nothing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _under_the_recipe(cls, values: Any) -> Any:
+        return under_recipe(values)
+
+    @model_validator(mode="after")
+    def _random_weights_know_no_labels(self) -> Self:
+        if self.random_weights and self.transfer.reuse_labels:
+            raise ValueError("reuse_labels takes rows of a head made for weights that random_weights replaces")
+        return self
 
     @model_validator(mode="after")
     def _one_duration(self) -> Self:

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from bertcli.core.settings import Flag, Settings
 
 RecipeName = Literal["bert", "stable", "ulmfit", "feature"]
 Pooling = Literal["pooler", "cls", "mean", "max", "concat"]
-FrozenLayers = Literal["embeddings", "all"] | Annotated[int, Field(ge=0)]
+
+
+def _layers(value: Any) -> Any:
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    if value in ("embeddings", "all") or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise ValueError(f"{value!r} is neither a number of layers nor `embeddings` nor `all`")
+
+
+FrozenLayers = Annotated[int | Literal["embeddings", "all"], BeforeValidator(_layers)]
 
 
 class Transfer(Settings):
@@ -20,7 +30,7 @@ class Transfer(Settings):
     layer_decay: Annotated[float, Field(gt=0, le=1), Flag("--layer-decay")] = 1.0
     """Learning rate of a layer as a multiple of that of the one above it; 0.95 is usual (Sun et al. 2019)."""
     discriminative: Annotated[float, Field(ge=1), Flag("--discriminative")] = 1.0
-    """The same as a divisor: each layer's rate is that of the one above by this; 2.6 in Howard & Ruder 2018."""
+    """The same by division: a layer's rate is that of the one above divided by this; 2.6 in Howard & Ruder 2018."""
     unfreezing: Annotated[Literal["at-once", "gradual"], Flag("--unfreezing")] = "at-once"
     """gradual: the top layer in the first epoch, and with every epoch one more (Howard & Ruder 2018)."""
     freeze_layers: Annotated[FrozenLayers, Flag("--freeze-layers")] = 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,11 +121,12 @@ def save_model(
     trained: Sequence[str],
     tokenizer: Any,
     other_heads: Mapping[str, nn.Module] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an assembled model, its tokenizer and the record of what was trained; whole or not at all.
 
     What stood at ``path`` is replaced. ``tokenizer`` has ``save(directory)``. ``other_heads`` are those that the model
-    has no place for.
+    has no place for, ``facts`` what else the record says.
     """
     with atomic.new_directory(path, overwrite=True) as partial:
         with quiet_transformers():
@@ -133,7 +134,9 @@ def save_model(
         if other_heads:
             _write_heads(partial / HEADS_NAME, other_heads)
         tokenizer.save(partial)
-        atomic.write_json(partial / RECORD_NAME, {"bertcli": __version__, "trained": sorted(set(trained))})
+        atomic.write_json(
+            partial / RECORD_NAME, {"bertcli": __version__, "trained": sorted(set(trained)), **(facts or {})}
+        )
 
 
 def _write_heads(path: Path, heads: Mapping[str, nn.Module]) -> None:
@@ -162,6 +165,32 @@ def _heads_beside(directory: Path, architecture: Any, encoder: Any, asked: Mappi
             module.load_state_dict(own)
             found[name] = module
     return found
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """The rows of a head by the names of their labels: ``weight`` (labels, inputs) and ``bias`` (labels,)."""
+
+    labels: tuple[str, ...]
+    weight: Tensor
+    bias: Tensor
+
+
+def labelled_rows(directory: Path, loaded: LoadedModel, head: str) -> LabelledRows | None:
+    """The rows of a checkpoint's head of that name, which may lie beside the model; None without named labels."""
+    if head in loaded.heads and loaded.labels:
+        tensors = loaded.heads[head].state_dict(prefix=f"{head}.")
+        return LabelledRows(loaded.labels, *_rows(tensors, head))
+    path = directory / HEADS_NAME
+    tensors = _read_heads(path) if path.is_file() else {}
+    named = read_config(directory).get("id2label")
+    if f"{head}.classifier.weight" not in tensors or not isinstance(named, dict):
+        return None
+    return LabelledRows(tuple(str(named[key]) for key in sorted(named, key=int)), *_rows(tensors, head))
+
+
+def _rows(tensors: Mapping[str, Tensor], head: str) -> tuple[Tensor, Tensor]:
+    return tensors[f"{head}.classifier.weight"], tensors[f"{head}.classifier.bias"]
 
 
 def _read_heads(path: Path) -> dict[str, Tensor]:

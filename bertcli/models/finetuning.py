@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -29,6 +29,40 @@ class FinetuningModel(nn.Module):
         width = readout.width(encoder.config)
         self.head = architecture.head(task.head, encoder, outputs=task.outputs, inputs=width)
         self.task = task
+        self.reused_labels: tuple[str, ...] = ()
+        """The labels whose rows of the head were trained before."""
+
+    @property
+    def top_depth(self) -> int:
+        """The depth of what stands on the top layer: pooler, readout and head."""
+        layers: int = self.encoder.config.num_hidden_layers
+        return layers + 1
+
+    def depth_of(self, name: str) -> int:
+        """The depth of the parameter of that name: 0 the embeddings, then the layers, then whatever stands on them."""
+        part, _, inner = name.partition(".")
+        if part != "encoder":
+            return self.top_depth
+        depth: int = self.architecture.depth_of(inner, self.encoder.config)
+        return depth
+
+    def freeze(self, *, below: int, pooler: bool = False) -> None:
+        """Keep the parameters of the encoder below that depth from being trained, and the ``pooler`` where asked."""
+        for name, parameter in self.encoder.named_parameters():
+            depth = self.architecture.depth_of(name, self.encoder.config)
+            if depth < below or (pooler and depth == self.top_depth):
+                parameter.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode, but for parts none of whose parameters is trained at the time: these have no dropout.
+
+        Dropout keeps weights that are learned from relying on one another. What is frozen gives the same features as
+        in evaluation, and no time is spent on random numbers.
+        """
+        super().train(mode)
+        if mode and not all(parameter.requires_grad for parameter in self.parameters()):
+            _rest(self)
+        return self
 
     def weights(self, progress: float) -> dict[str, float]:
         """The factor of the task's loss, the same in all the run."""
@@ -43,11 +77,30 @@ class FinetuningModel(nn.Module):
         return self.task.logits(self.head(self.readout(self.encoder(batch), batch)), batch)
 
     def assembled(self) -> Any:
-        """Transformers' model made of these parts, sharing their parameters, for saving."""
-        model = self.architecture.assemble(self.encoder, {self.task.head: self.head})
+        """Transformers' model made of these parts, sharing their parameters, for saving; it may lack the head."""
+        heads = {self.task.head: self.head} if self.readout.has_class else {}
+        model = self.architecture.assemble(self.encoder, heads)
         for name, value in self.task.model_facts().items():
             setattr(model.config, name, value)
         return model
+
+    def other_heads(self) -> dict[str, nn.Module]:
+        """The parts that no class of transformers has a place for, by name."""
+        return {} if self.readout.has_class else {self.task.head: self.head}
+
+    def facts(self) -> dict[str, Any]:
+        """What a record of the saved model says of it: how sequences are read, where there is a choice."""
+        return {"pooling": self.readout.pooling} if self.readout.pooling else {}
+
+
+def _rest(module: nn.Module) -> None:
+    """Put the largest parts without a trained parameter into evaluation mode."""
+    for part in module.children():
+        parameters = list(part.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            part.eval()
+        else:
+            _rest(part)
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,14 @@ def _one_seed(session: Session, run: RunDirectory, seed: int, stop: StopRequest)
     state = trainer.state
     accelerator = session.accelerator
     parts = ["encoder", *(["pooler"] if session.reads_pooler else []), session.task.head]
-    save_model(run.model, model.assembled(), trained=parts, tokenizer=session.tokenizer)
+    save_model(
+        run.model,
+        model.assembled(),
+        trained=parts,
+        tokenizer=session.tokenizer,
+        other_heads=model.other_heads(),
+        facts=model.facts(),
+    )
     predictions: dict[str, list[Prediction]] = {}
     for split in session.splits.all()[1:]:
         predictions[split.split], loss = predict_split(session, model, split)

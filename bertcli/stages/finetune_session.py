@@ -17,9 +17,18 @@ from bertcli.core.messages import notice
 from bertcli.data.bucketing import BucketedBatches, steps_per_epoch
 from bertcli.data.splits import Splits, check_metrics, find_files, load_hub_splits, metric_suffix, read_splits
 from bertcli.errors import ConfigError, ModelError, VocabularyError
-from bertcli.models.checkpoint import fingerprint_of_weights, model_directory, open_model, pooler_is_trained
+from bertcli.models.checkpoint import (
+    fingerprint_of_weights,
+    labelled_rows,
+    model_directory,
+    open_model,
+    pooler_is_trained,
+)
 from bertcli.models.finetuning import FinetuningModel, restart_pooler
-from bertcli.models.readouts import readout_for
+from bertcli.models.label_reuse import reuse_labels
+from bertcli.models.readouts import Readout, readout_for
+from bertcli.models.reinitialisation import reinitialise
+from bertcli.stages.finetune_transfer import check_layers, frozen_depths, recipe_of, settle_pooling, tell, tell_reused
 from bertcli.tasks import FoundTask, find_task
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
@@ -55,6 +64,8 @@ class FinetunePlan:
     seeds: list[int]
     device: str
     precision: str
+    recipe: dict[str, Any]
+    """The recipe's name and what it set, by dotted key; empty without one."""
     example: str | None = None
 
     def dump(self) -> dict[str, Any]:
@@ -84,6 +95,7 @@ class Session:
         found, task = open_task(config)
         directory = _model_directory(config.model)
         splits = _read(config, found, task)
+        config = settle_pooling(config, splits.task)
         suffixes = [metric_suffix(split.split, splits.dev[0].split) for split in splits.dev]
         check_metrics(task, config.thresholds(), suffixes)
         tokenizer = load_tokenizer(config.model)
@@ -98,7 +110,9 @@ class Session:
             features = {name: split.without_segments() for name, split in features.items()}
         resolved = _resolved(config, found, model.encoder.config, features["train"].items, accelerator)
         parameters = sum(parameter.numel() for parameter in model.parameters())
-        return replace(session, config=resolved, features=features, parameters=parameters)
+        settled = replace(session, config=resolved, features=features, parameters=parameters)
+        settled._tell_transfer(model)
+        return settled
 
     @property
     def facts(self) -> dict[str, str]:
@@ -111,23 +125,53 @@ class Session:
         return self.splits.task
 
     @property
+    def labels(self) -> list[str]:
+        """The names of the task's labels in the order of their ids; empty where it has none."""
+        return [str(name) for name in self.task.model_facts().get("id2label", {}).values()]
+
+    @property
+    def readout(self) -> Readout:
+        """A new readout of what the task's head is put on."""
+        return readout_for(self.task.reads, self.config.transfer.pooling)
+
+    @property
     def reads_pooler(self) -> bool:
         """Whether the encoder's pooled vector is read."""
-        return readout_for(self.task.reads).needs_pooler
+        return self.readout.needs_pooler
 
     def build(self, seed: int) -> FinetuningModel:
         """The model with its initial weights: the same for the same seed."""
         torch.manual_seed(seed)
-        readout = readout_for(self.task.reads)
+        readout, transfer = self.readout, self.config.transfer
         architecture, loaded = open_model(self.config.model, pooled=readout.needs_pooler)
         encoder = loaded.encoder
+        check_layers(transfer, encoder.config.num_hidden_layers)
         # Opening draws from the generator as it needs: what is fresh below must depend on the seed alone.
         torch.manual_seed(seed)
         if self.config.random_weights:
             encoder = architecture.build(encoder.config, pooled=readout.needs_pooler)
         elif readout.needs_pooler and not self.pooler_is_trained:
             restart_pooler(encoder, spread=encoder.config.initializer_range)
-        return FinetuningModel(architecture, encoder, readout, self.task)
+        if transfer.reinit_layers:
+            reinitialise(architecture, encoder, layers=transfer.reinit_layers, pooled=readout.needs_pooler)
+        model = FinetuningModel(architecture, encoder, readout, self.task)
+        if transfer.reuse_labels:
+            source = labelled_rows(model_directory(self.config.model), loaded, self.task.head)
+            model.reused_labels = reuse_labels(model.head, self.labels, source, where=self.config.model)
+        fresh_pooler = self.config.random_weights or not self.pooler_is_trained
+        model.freeze(
+            below=frozen_depths(transfer, encoder.config.num_hidden_layers),
+            pooler=transfer.freeze_layers == "all" and not fresh_pooler,
+        )
+        return model
+
+    def _tell_transfer(self, model: FinetuningModel) -> None:
+        """Say what the recipe and the like change for this model."""
+        config = self.config
+        rate = _usual_rate(model.encoder.config)
+        tell(config, model, steps=self.steps, epoch_steps=self.steps_per_epoch, usual_rate=rate)
+        if model.reused_labels:
+            tell_reused(config.model, model.reused_labels, self.labels)
 
     def batches(self, split: str) -> BucketedBatches:
         """The batches of a split."""
@@ -135,7 +179,7 @@ class Session:
             self.features[split],
             self.tokenizer.vocabulary.pad_id,
             self.task.count,
-            firsts_only=readout_for(self.task.reads).firsts_only,
+            firsts_only=self.readout.firsts_only,
         )
 
     def plan(self) -> FinetunePlan:
@@ -147,7 +191,7 @@ class Session:
             model=config.model,
             parameters=self.parameters,
             examples={split.split: len(split) for split in self.splits.all()},
-            labels=[str(name) for name in self.task.model_facts().get("id2label", {}).values()],
+            labels=self.labels,
             steps=self.steps,
             epochs=self.steps / self.steps_per_epoch,
             batch_size=config.batch_size,
@@ -158,6 +202,7 @@ class Session:
             seeds=list(range(config.seed, config.seed + config.seeds)),
             device=self.accelerator.device.type,
             precision=config.precision,
+            recipe=recipe_of(config),
             example=self._first_example() if config.text else None,
         )
 
@@ -250,6 +295,11 @@ def _check_fits(model_config: Any, config: Finetune, tokenizer: Tokenizer) -> bo
     return bool(getattr(model_config, "type_vocab_size", 1) >= 2)
 
 
+def _usual_rate(model_config: Any) -> float:
+    """The learning rate of models of this width."""
+    return LEARNING_RATE_SMALL_MODEL if model_config.hidden_size <= SMALL_WIDTH else LEARNING_RATE
+
+
 def _resolved(
     config: Finetune, found: FoundTask, model_config: Any, examples: int, accelerator: Accelerator
 ) -> Finetune:
@@ -261,7 +311,7 @@ def _resolved(
         "split_seed": _split_seed(config),
     }
     if config.learning_rate is None:
-        update["learning_rate"] = LEARNING_RATE_SMALL_MODEL if small else LEARNING_RATE
+        update["learning_rate"] = _usual_rate(model_config)
     if config.epochs is None and config.steps is None:
         usual = EPOCHS_SMALL_MODEL if small else EPOCHS
         if found.preset and found.preset.epochs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bertcli.contracts.task import Examples, Prediction
 from bertcli.models.finetuning import FinetuningModel, predict
 from bertcli.stages.finetune_session import Session
+from bertcli.stages.finetune_transfer import depths_of
 from bertcli.training.optimizers import adamw
 from bertcli.training.run_directory import RunDirectory
 from bertcli.training.schedules import learning_rate
@@ -18,7 +19,8 @@ def train_model(session: Session, run: RunDirectory, seed: int, stop: StopReques
     assert config.learning_rate
     steps, epoch = session.steps, session.steps_per_epoch
     model = session.build(seed).to(accelerator.device)
-    optimizer = adamw(model, **config.optimizer.model_dump(exclude={"clip"}))
+    depths = depths_of(config.transfer, model, epoch_steps=epoch)
+    optimizer = adamw(model, **config.optimizer.model_dump(exclude={"clip"}), depths=depths)
     pace = Pace(steps, config.log_every, config.eval_every or epoch, config.save_every or epoch, config.keep)
     trainer = Trainer(run, model, optimizer, accelerator=accelerator, pace=pace)
     batches = session.batches("train").training(

@@ -1,4 +1,4 @@
-"""Optimizers: AdamW with decay only where it belongs, fused where torch can, in groups that differ in rate and start."""
+"""Optimizers: AdamW with decay only where it belongs, in groups that may differ in rate and start."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_what_is_never_trained_is_not_the_optimizers():
 
 
 def test_the_lowest_depth_and_its_rate_are_told():
-    model, optimizer = made(DepthPlan(top=3, factor=0.5, epoch_steps=2))
+    _, optimizer = made(DepthPlan(top=3, factor=0.5, epoch_steps=2))
     told = [set_groups(optimizer, 0.8, step) for step in (0, 2, 4)]
     assert told == [
         {"learning_rate_bottom": pytest.approx(0.4), "lowest_trained_depth": 2},

@@ -24,6 +24,9 @@ def body(config: Finetune, as_json: bool) -> None:
 
     --task names a data set (cola, mnli, mrpc, qnli, qqp, rte, sst2, stsb, wnli) or a kind of task for tables of your
     own. Writes the model, its predictions and result.json; scores are those on the dev split.
+
+    --recipe ulmfit is the last of three stages: `bertcli pretrain`, `bertcli pretrain --init MODEL` on the task's own
+    text, and then the classifier, unfrozen from the top.
     """
     from bertcli.stages.finetune import finetune
     from bertcli.stages.finetune_session import FinetunePlan
@@ -50,6 +53,10 @@ def _show_plan(plan: FinetunePlan) -> None:
         "seeds": ", ".join(map(str, plan.seeds)),
         "device": f"{plan.device}, {plan.precision}",
     }
+    if plan.recipe:
+        facts["recipe"] = ", ".join(
+            str(value) if key == "name" else f"{key} {value}" for key, value in plan.recipe.items()
+        )
     if plan.example is not None:
         facts["first example"] = plan.example
     console.show_facts(f"{plan.task}: nothing is trained yet", facts)
