@@ -42,6 +42,17 @@ class Transfer(Settings):
     reuse_labels: Annotated[bool, Flag("--reuse-labels")] = False
     """Take from the model's own head the rows of the labels that the task has too."""
 
+    lm_weight: Annotated[float, Field(ge=0), Flag("--lm-weight")] = 0.0
+    """Weight of a masked language model on the task's text beside the task; 0.5 in GPT-1, 0 is none. Twice the time."""
+
+    @model_validator(mode="after")
+    def _a_language_model_trains_the_encoder(self) -> Self:
+        if self.lm_weight and self.freeze_layers == "all":
+            raise ValueError(
+                "lm_weight trains the encoder, and freeze_layers all keeps it as it is | hint: leave out one of them"
+            )
+        return self
+
     @model_validator(mode="after")
     def _one_factor(self) -> Self:
         if self.layer_decay != 1 and self.discriminative != 1:

@@ -151,7 +151,11 @@ def make_batch(
     else:
         kept = _trimmed(kept)
     return Batch(
-        without_needless_padding(kept) | _targets(reads), numbers, epoch=epoch, tokens=int(mask.sum()), counts=counts
+        without_needless_padding(kept) | target_columns(reads),
+        numbers,
+        epoch=epoch,
+        tokens=int(mask.sum()),
+        counts=counts,
     )
 
 
@@ -169,7 +173,7 @@ def without_needless_padding(columns: Columns) -> Columns:
     return columns | {"token_positions": np.flatnonzero(mask)}
 
 
-def _targets(reads: dict[str, NDArray[np.bool_]]) -> Columns:
+def target_columns(reads: dict[str, NDArray[np.bool_]]) -> Columns:
     """Where the last layer is read: ``target_positions`` (batch, targets), padded with 0.
 
     ``reads`` are the positions (batch, seq) that each objective reads. Its own among the flattened targets are found

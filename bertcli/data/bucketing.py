@@ -68,9 +68,11 @@ class BucketedBatches:
         rank: int = 0,
         world_size: int = 1,
         start: dict[str, int] | None = None,
+        finish: Callable[[Batch], Batch] | None = None,
     ) -> Generator[StepBatches, None, None]:
         """Optimizer steps without end, from where ``start`` (an earlier ``after``) stands: this process's share.
 
+        ``finish`` is applied to every micro-batch by whoever prepares it.
         Raises ``DataError`` where a whole batch has not one example for every process.
         """
         lengths = self.features.lengths()
@@ -89,7 +91,7 @@ class BucketedBatches:
                     pieces = micro_batches(plan[number], accumulate, rank=rank, world_size=world_size)
                     finished = number + 1 == len(plan)
                     after = {"epoch": epoch + 1, "batch": 0} if finished else {"epoch": epoch, "batch": number + 1}
-                    yield partial(self._step, pieces, epoch, after)
+                    yield partial(self._step, pieces, epoch, after, finish)
                 epoch, first = epoch + 1, 0
 
         return prepared_ahead(jobs(), workers)
@@ -134,8 +136,15 @@ class BucketedBatches:
             counts={LOSS_NAME: self.count(columns)},
         )
 
-    def _step(self, pieces: list[NDArray[np.int64]], epoch: int, after: dict[str, int]) -> StepBatches:
-        return StepBatches(tuple(self.make(piece, epoch=epoch) for piece in pieces), after)
+    def _step(
+        self,
+        pieces: list[NDArray[np.int64]],
+        epoch: int,
+        after: dict[str, int],
+        finish: Callable[[Batch], Batch] | None,
+    ) -> StepBatches:
+        batches = (self.make(piece, epoch=epoch) for piece in pieces)
+        return StepBatches(tuple(batches if finish is None else map(finish, batches)), after)
 
 
 def micro_batches(

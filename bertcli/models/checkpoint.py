@@ -189,6 +189,18 @@ def labelled_rows(directory: Path, loaded: LoadedModel, head: str) -> LabelledRo
     return LabelledRows(tuple(str(named[key]) for key in sorted(named, key=int)), *_rows(tensors, head))
 
 
+def language_model_head(directory: Path, loaded: LoadedModel) -> nn.Module:
+    """The trained language-model head of a checkpoint. Raises ``ModelError`` where it has none."""
+    trained = trained_parts(directory)
+    if "language_model" not in loaded.heads or (trained is not None and "language_model" not in trained):
+        raise ModelError(
+            "it has no language-model head to go on with",
+            path=directory,
+            hint="--lm-weight needs a model as pretraining leaves it, such as google-bert/bert-base-uncased",
+        )
+    return loaded.heads["language_model"]
+
+
 def _rows(tensors: Mapping[str, Tensor], head: str) -> tuple[Tensor, Tensor]:
     return tensors[f"{head}.classifier.weight"], tensors[f"{head}.classifier.bias"]
 

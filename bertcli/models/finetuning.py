@@ -15,6 +15,7 @@ from torch import nn
 from bertcli.contracts.batch import Batch
 from bertcli.contracts.loss import Loss
 from bertcli.contracts.task import LOSS_NAME, Task
+from bertcli.models.language_model_beside import LanguageModelBeside
 from bertcli.models.readouts import Readout
 
 
@@ -31,6 +32,8 @@ class FinetuningModel(nn.Module):
         self.task = task
         self.reused_labels: tuple[str, ...] = ()
         """The labels whose rows of the head were trained before."""
+        self.language_model: LanguageModelBeside | None = None
+        """Trained beside the task, and not saved with it."""
 
     @property
     def top_depth(self) -> int:
@@ -65,12 +68,13 @@ class FinetuningModel(nn.Module):
         return self
 
     def weights(self, progress: float) -> dict[str, float]:
-        """The factor of the task's loss, the same in all the run."""
-        return {LOSS_NAME: 1.0}
+        """The factors of the task's loss and of a language model's beside it, the same in all the run."""
+        return {LOSS_NAME: 1.0} | ({} if self.language_model is None else {"mlm": self.language_model.weight})
 
     def forward(self, batch: Batch) -> dict[str, Loss]:
-        """The task's loss."""
-        return {LOSS_NAME: self.task.loss(self.logits(batch), batch)}
+        """The task's loss, and that of a language model beside it."""
+        losses = {LOSS_NAME: self.task.loss(self.logits(batch), batch)}
+        return losses if self.language_model is None else losses | self.language_model(self.encoder, batch)
 
     def logits(self, batch: Batch) -> torch.Tensor:
         """What the task makes of the head's outputs: (items, outputs), or (sequences, seq, outputs) of pieces."""

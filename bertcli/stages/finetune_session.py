@@ -19,16 +19,14 @@ from bertcli.data.splits import Splits, check_metrics, find_files, load_hub_spli
 from bertcli.errors import ConfigError, ModelError, VocabularyError
 from bertcli.models.checkpoint import (
     fingerprint_of_weights,
-    labelled_rows,
     model_directory,
     open_model,
     pooler_is_trained,
 )
 from bertcli.models.finetuning import FinetuningModel, restart_pooler
-from bertcli.models.label_reuse import reuse_labels
 from bertcli.models.readouts import Readout, readout_for
 from bertcli.models.reinitialisation import reinitialise
-from bertcli.stages.finetune_transfer import check_layers, frozen_depths, recipe_of, settle_pooling, tell, tell_reused
+from bertcli.stages.finetune_transfer import carry_over, check_layers, recipe_of, settle_pooling, tell, tell_reused
 from bertcli.tasks import FoundTask, find_task
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
@@ -155,14 +153,7 @@ class Session:
         if transfer.reinit_layers:
             reinitialise(architecture, encoder, layers=transfer.reinit_layers, pooled=readout.needs_pooler)
         model = FinetuningModel(architecture, encoder, readout, self.task)
-        if transfer.reuse_labels:
-            source = labelled_rows(model_directory(self.config.model), loaded, self.task.head)
-            model.reused_labels = reuse_labels(model.head, self.labels, source, where=self.config.model)
-        fresh_pooler = self.config.random_weights or not self.pooler_is_trained
-        model.freeze(
-            below=frozen_depths(transfer, encoder.config.num_hidden_layers),
-            pooler=transfer.freeze_layers == "all" and not fresh_pooler,
-        )
+        carry_over(self.config, loaded, model, self.labels, pooler_is_trained=self.pooler_is_trained)
         return model
 
     def _tell_transfer(self, model: FinetuningModel) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
+from bertcli.contracts.batch import Batch
 from bertcli.contracts.task import Examples, Prediction
 from bertcli.models.finetuning import FinetuningModel, predict
+from bertcli.models.language_model_beside import with_masked_copy
 from bertcli.stages.finetune_session import Session
 from bertcli.stages.finetune_transfer import depths_of
 from bertcli.training.optimizers import adamw
@@ -31,6 +36,7 @@ def train_model(session: Session, run: RunDirectory, seed: int, stop: StopReques
         rank=accelerator.process_index,
         world_size=accelerator.num_processes,
         start=trainer.state.cursor,
+        finish=_masking(session, seed) if model.language_model is not None else None,
     )
     shape = config.schedule.model_dump(exclude={"shape"})
     trainer.train(
@@ -44,6 +50,11 @@ def train_model(session: Session, run: RunDirectory, seed: int, stop: StopReques
         rate_of="sequences",
     )
     return model, trainer
+
+
+def _masking(session: Session, seed: int) -> Callable[[Batch], Batch]:
+    """Adds to a batch what a language model beside the task reads."""
+    return partial(with_masked_copy, vocabulary=session.tokenizer.vocabulary, seed=seed)
 
 
 def metrics_of(session: Session, predictions: list[Prediction], loss: float | None) -> dict[str, float]:

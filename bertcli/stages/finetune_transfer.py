@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from bertcli.config.finetune import Finetune
 from bertcli.config.recipe import RECIPES, Transfer, set_by_recipe
+from bertcli.contracts.architecture import LoadedModel
 from bertcli.contracts.task import Task
 from bertcli.core.messages import notice
 from bertcli.errors import ConfigError
+from bertcli.models.checkpoint import labelled_rows, language_model_head, model_directory
 from bertcli.models.finetuning import FinetuningModel
+from bertcli.models.label_reuse import reuse_labels
+from bertcli.models.language_model_beside import LanguageModelBeside
 from bertcli.training.depths import DepthPlan
 from bertcli.training.optimizers import Depths
 
@@ -61,6 +65,29 @@ def frozen_depths(transfer: Transfer, layers: int) -> int:
             return 0
         case count:
             return count + 1
+
+
+def carry_over(
+    config: Finetune, loaded: LoadedModel, model: FinetuningModel, labels: list[str], *, pooler_is_trained: bool
+) -> None:
+    """Give the model what the configuration takes of the ``loaded`` one beside its encoder, and freeze the latter.
+
+    With the whole encoder its pooler is frozen too, unless it is fresh. Raises ``ModelError`` where something that is
+    to be taken is not there.
+    """
+    transfer = config.transfer
+    if transfer.reuse_labels:
+        source = labelled_rows(model_directory(config.model), loaded, model.task.head)
+        model.reused_labels = reuse_labels(model.head, labels, source, where=config.model)
+    if transfer.lm_weight:
+        head = (
+            model.architecture.head("language_model", model.encoder)
+            if config.random_weights
+            else language_model_head(model_directory(config.model), loaded)
+        )
+        model.language_model = LanguageModelBeside(head, transfer.lm_weight)
+    pooler = transfer.freeze_layers == "all" and pooler_is_trained and not config.random_weights
+    model.freeze(below=frozen_depths(transfer, model.top_depth - 1), pooler=pooler)
 
 
 def depths_of(transfer: Transfer, model: FinetuningModel, *, epoch_steps: int) -> Depths | None:

@@ -417,3 +417,46 @@ def test_labels_that_nobody_knows_and_rows_of_another_width_are_refused(
     assert "its head reads vectors of 96 numbers, this one of 32" in message
     assert "hint: give the --pooling with which the model was fine-tuned" in message
     assert not (tmp_path / "run").exists()
+
+
+def test_a_language_model_is_trained_beside_the_task_with_its_weight(
+    finetune: Finetune, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("--lm-weight", "0.5", "--epochs", "2", "--lr", "1e-3")
+    assert finetune(*arguments, "-o", tmp_path / "run") == 0
+    lines = lines_of(tmp_path / "run")
+    assert len(lines) == 2 * EPOCH_STEPS
+    for line in lines:  # Radford et al. 2018, equation 5: L3 = L2 + λ · L1
+        assert line["train/loss"] == pytest.approx(line["train/loss_task"] + 0.5 * line["train/loss_mlm"])
+    assert lines[0]["train/loss_mlm"] == pytest.approx(math.log(5 + len(WORDS)), rel=0.05)  # nothing is learned yet
+    with quiet_transformers():
+        saved, info = transformers.AutoModelForSequenceClassification.from_pretrained(
+            tmp_path / "run" / "model", output_loading_info=True
+        )
+    assert (set(info["missing_keys"]), set(info["unexpected_keys"])) == (set(), set())
+    assert type(saved).__name__ == "BertForSequenceClassification"
+    add = Meter.add
+
+    def stopping(meter: Meter, result: Any) -> None:
+        add(meter, result)
+        if result.step == EPOCH_STEPS + 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Meter, "add", stopping)
+    assert finetune(*arguments, "-o", tmp_path / "parts") == 143
+    monkeypatch.setattr(Meter, "add", add)
+    assert finetune(*arguments, "-o", tmp_path / "parts", "--resume") == 0
+    whole, again = weights_of(tmp_path / "run" / "model"), weights_of(tmp_path / "parts" / "model")
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+def test_a_language_model_needs_a_trained_head_and_an_encoder_to_train(
+    finetune: Finetune, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetune("--steps", "1", "-o", tmp_path / "source") == 0
+    source = tmp_path / "source" / "model"
+    assert finetune("--lm-weight", "0.5", "-o", tmp_path / "run", model=source) == 2
+    assert "it has no language-model head to go on with" in capsys.readouterr().err
+    assert finetune("--lm-weight", "0.5", "--freeze-layers", "all", "-o", tmp_path / "run") == 2
+    assert "lm_weight trains the encoder, and freeze_layers all keeps it as it is" in capsys.readouterr().err
+    assert finetune("--lm-weight", "0.5", "--random-weights", "--steps", "1", "-o", tmp_path / "run") == 0
