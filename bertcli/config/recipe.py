@@ -105,12 +105,13 @@ _INSTEAD = (("steps", "epochs"), ("transfer.layer_decay", "transfer.discriminati
 
 def under_recipe(values: Any) -> Any:
     """Configuration values with those of their ``recipe`` where they say nothing themselves."""
-    if not isinstance(values, dict) or values.get("recipe") not in RECIPES:
+    recipe = values.get("recipe") if isinstance(values, dict) else None
+    if not isinstance(recipe, str) or recipe not in RECIPES:
         return values
     given = {key: _as_mapping(value) for key, value in values.items()}
     said = dict(_flat(given))
     filled = dict(given)
-    for key, value in _flat(RECIPES[given["recipe"]]):
+    for key, value in _flat(RECIPES[recipe]):
         replaced = any(key in pair and any(said.get(other) is not None for other in pair) for pair in _INSTEAD)
         if key not in said and not replaced:
             _put(filled, key, value)

@@ -54,7 +54,7 @@ def test_an_example_runs_as_its_first_line_says(folder: Path, name: str):
     command = path.read_text().splitlines()[0].removeprefix("# ").replace("examples/", f"{EXAMPLES}/")
     command = command.replace("MODEL", "bertcli-out/runs/pretrain/model")
     shorter = "--set epochs=null --steps 2 --batch-size 8 -q -o " + path.stem
-    if "pretrain" in command and "--init" not in command:
+    if "bertcli pretrain" in command and "--init" not in command:
         shorter += " --arch bert-tiny"
     if "finetune" in command:
         shorter += " --seeds 1"
