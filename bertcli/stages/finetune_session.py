@@ -50,6 +50,8 @@ class FinetunePlan:
     task: str
     model: str
     parameters: int
+    trained_parameters: int
+    """Those that are trained at some time of the run."""
     examples: dict[str, int]
     labels: list[str]
     steps: int
@@ -82,6 +84,7 @@ class Session:
     tokenizer: Tokenizer
     accelerator: Accelerator
     parameters: int
+    trained_parameters: int
     pooler_is_trained: bool
     weights_sha256: str
     """Of the model it starts from."""
@@ -98,7 +101,7 @@ class Session:
         check_metrics(task, config.thresholds(), suffixes)
         tokenizer = load_tokenizer(config.model)
         trained, weights = pooler_is_trained(directory) is not False, fingerprint_of_weights(directory)
-        session = cls(config, found, splits, {}, tokenizer, accelerator, 0, trained, weights)
+        session = cls(config, found, splits, {}, tokenizer, accelerator, 0, 0, trained, weights)
         model = session.build(config.seed)
         segments = _check_fits(model.encoder.config, config, tokenizer)
         limits = Limits(config.max_length)
@@ -107,8 +110,13 @@ class Session:
             notice("the model knows one segment only: both texts of a pair are told apart by [SEP] alone")
             features = {name: split.without_segments() for name, split in features.items()}
         resolved = _resolved(config, found, model.encoder.config, features["train"].items, accelerator)
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        settled = replace(session, config=resolved, features=features, parameters=parameters)
+        settled = replace(
+            session,
+            config=resolved,
+            features=features,
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            trained_parameters=sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
+        )
         settled._tell_transfer(model)
         return settled
 
@@ -181,6 +189,7 @@ class Session:
             task=config.task,
             model=config.model,
             parameters=self.parameters,
+            trained_parameters=self.trained_parameters,
             examples={split.split: len(split) for split in self.splits.all()},
             labels=self.labels,
             steps=self.steps,

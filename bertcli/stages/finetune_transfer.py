@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bertcli.config.finetune import Finetune
-from bertcli.config.recipe import RECIPES, Transfer, set_by_recipe
+from bertcli.config.recipe import Transfer, set_by_recipe
 from bertcli.contracts.architecture import LoadedModel
 from bertcli.contracts.task import Task
 from bertcli.core.messages import notice
@@ -133,10 +133,7 @@ def tell_reused(model: str, reused: tuple[str, ...], labels: list[str]) -> None:
 
 def recipe_of(config: Finetune) -> dict[str, object]:
     """For a plan: the recipe's name and what it set, by dotted key; empty without a recipe."""
-    if config.recipe is None:
-        return {}
-    assert config.recipe in RECIPES
-    return {"name": config.recipe, **set_by_recipe(config.dump())}
+    return {} if config.recipe is None else {"name": config.recipe, **set_by_recipe(config.dump())}
 
 
 def _shown(value: object) -> str:

@@ -240,6 +240,17 @@ def test_a_dry_run_shows_what_the_recipe_sets(
     assert f"recipe {name} sets " in captured.err
 
 
+def test_a_dry_run_counts_what_is_ever_trained(finetune: Finetune, capsys: pytest.CaptureFixture[str]) -> None:
+    # The pooler, 32 · 32 + 32, and the head, 32 · 2 + 2; frozen with the encoder, the head alone.
+    for flags, trained in ((("--freeze-layers", "2"), 1056 + 66), (("--freeze-layers", "all"), 66)):
+        assert finetune(*flags, "--dry-run", "--json") == 0
+        assert json.loads(capsys.readouterr().out)["trained_parameters"] == trained
+    assert finetune("--freeze-layers", "all", "--dry-run") == 0
+    assert ", 66 of them trained)" in " ".join(capsys.readouterr().out.split())
+    assert finetune("--recipe", "ulmfit", "--dry-run") == 0
+    assert "of them trained" not in capsys.readouterr().out
+
+
 def test_flags_yaml_and_set_override_a_recipe_and_the_configuration_repeats_the_run(
     finetune: Finetune, tmp_path: Path, data: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

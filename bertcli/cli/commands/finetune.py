@@ -41,8 +41,10 @@ def body(config: Finetune, as_json: bool) -> None:
 
 
 def _show_plan(plan: FinetunePlan) -> None:
+    frozen = plan.trained_parameters < plan.parameters
+    trained = f", {plan.trained_parameters:,} of them trained" if frozen else ""
     facts = {
-        "model": f"{plan.model} ({plan.parameters:,} parameters)",
+        "model": f"{plan.model} ({plan.parameters:,} parameters{trained})",
         "examples": ", ".join(f"{name} {count:,}" for name, count in plan.examples.items()),
         "labels": ", ".join(plan.labels) or "numbers",
         "steps": f"{plan.steps:,} of {plan.batch_size} examples ({plan.epochs:g} epochs)",
