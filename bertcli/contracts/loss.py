@@ -22,10 +22,19 @@ class Loss:
     correct: torch.Tensor | None = None
 
 
-def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, weight: torch.Tensor | None = None) -> Loss:
-    """Summed cross-entropy of ``logits`` (targets, classes) against ``labels`` (targets,)."""
+def cross_entropy(
+    logits: torch.Tensor, labels: torch.Tensor, weight: torch.Tensor | None = None, *, label_smoothing: float = 0.0
+) -> Loss:
+    """Summed cross-entropy of ``logits`` (targets, classes) against ``labels`` (targets,).
+
+    ``weight`` (classes,) multiplies each target's loss by its class's weight. The count stays the number of targets,
+    so that losses add up over micro-batches and devices; torch's mean divides by the sum of the targets' weights.
+    ``label_smoothing`` spreads that share of every target evenly over all classes (Szegedy et al. 2016, section 7).
+    """
     from torch.nn import functional
 
-    total = functional.cross_entropy(logits.float(), labels, weight=weight, reduction="sum")
+    total = functional.cross_entropy(
+        logits.float(), labels, weight=weight, label_smoothing=label_smoothing, reduction="sum"
+    )
     correct = (logits.detach().argmax(dim=-1) == labels).sum()
     return Loss(total, labels.numel(), correct)

@@ -1,7 +1,8 @@
 """Labelled tables: tab- or comma-separated text, JSON lines, Parquet or a data set of the Hub, read into columns.
 
 Every row keeps the line on which it begins, so that a fault can be shown where it stands. Tab-separated files are read
-without quoting, as GLUE writes them; comma-separated files with it.
+without quoting, as GLUE writes them; comma-separated files with it. ``.label`` files are those of TREC's questions:
+``DESC:manner How did serfdom develop ?`` gives the columns ``label``, ``fine_label`` and ``text``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import io
 import json
 import math
+import re
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -25,10 +27,12 @@ from bertcli.core.randomness import hash64
 from bertcli.errors import DataError, InputFileError
 from bertcli.text.compression import COMPRESSED_SUFFIXES, open_binary
 
-SUFFIXES = (".tsv", ".csv", ".jsonl", ".parquet")
+SUFFIXES = (".tsv", ".csv", ".jsonl", ".parquet", ".label")
 SPLIT_NAMES = {"train": ("train",), "dev": ("dev", "validation", "valid", "val"), "test": ("test",)}
 
 _LONGEST_C_INTEGER = 2**31 - 1  # the csv module keeps its limit in a C long, which has 32 bits on Windows
+_STRAY_BYTE = re.compile(rb"\xf0(?![\x80-\xbf])")
+"""TREC's published questions have one byte that is no UTF-8; it stands for a space."""
 
 Rows = Iterator[tuple[int, list[str]]]
 
@@ -54,6 +58,8 @@ def read_table(
             return _from_json_lines(path), 0
         case ".parquet":
             return _from_parquet(path), 0
+        case ".label":
+            return _from_label_lines(path), 0
         case ".tsv":
             rows = _tab_separated(path)
         case ".csv":
@@ -160,8 +166,11 @@ def from_hub(dataset: Any, name: str) -> Table:
     columns: dict[str, Sequence[Any]] = {}
     for column, feature in dataset.features.items():
         values = list(dataset[column])
+        inner = getattr(feature, "feature", None)  # of a list
         if hasattr(feature, "int2str"):
             values = [None if value is None or value < 0 else feature.int2str(int(value)) for value in values]
+        elif hasattr(inner, "int2str"):
+            values = [None if value is None else [inner.int2str(int(one)) for one in value] for value in values]
         if column == "label" and all(value == -1 for value in values):
             values = [None] * len(values)
         columns[column] = values
@@ -308,10 +317,38 @@ def _from_parquet(path: Path) -> Table:
     return Table(str(path), {name: table[name].to_pylist() for name in table.column_names}, range(1, len(table) + 1))
 
 
-def _text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines as text, without the byte order mark of the first. Only a line feed ends a line."""
+def _from_label_lines(path: Path) -> Table:
+    columns: dict[str, list[Any]] = {"label": [], "fine_label": [], "text": []}
+    lines: list[int] = []
+    for number, line in _text_lines(path, stray=_STRAY_BYTE):
+        if not line.strip():
+            continue
+        label, _, text = line.strip().partition(" ")
+        coarse, colon, fine = label.partition(":")
+        if not (coarse and colon and fine and text):
+            raise InputFileError(
+                "expected LABEL:detail and a text behind a space",
+                path=path,
+                line=number,
+                hint="as in `DESC:manner How did serfdom develop ?`; other tables are .tsv, .csv or .jsonl",
+            )
+        for name, value in (("label", coarse), ("fine_label", label), ("text", text)):
+            columns[name].append(value)
+        lines.append(number)
+    if not lines:
+        raise InputFileError("the table is empty", path=path)
+    return Table(str(path), columns, lines)
+
+
+def _text_lines(path: Path, *, stray: re.Pattern[bytes] | None = None) -> Iterator[tuple[int, str]]:
+    """Lines as text, without the byte order mark of the first. Only a line feed ends a line.
+
+    What ``stray`` finds is read as a space.
+    """
     with open_binary(path) as file:
         for number, line in enumerate(file, start=1):
+            if stray is not None:
+                line = stray.sub(b" ", line)
             try:
                 text = line.decode("utf-8")
             except UnicodeDecodeError as error:

@@ -58,6 +58,17 @@ def test_byte_order_mark_and_windows_line_ends_are_no_part_of_the_cells(tmp_path
     assert read(path).columns == COLUMNS
 
 
+def test_questions_of_trec_have_a_coarse_and_a_fine_label(tmp_path: Path) -> None:
+    lines = b"NUM:dist How far is it ?\n\nDESC:def What is a sister\xf0city ?\nHUM:ind Who is \xf0\x9f\x98\x80 ?\n"
+    table = read(write(tmp_path / "train_5500.label", lines))
+    assert table.columns == {
+        "label": ["NUM", "DESC", "HUM"],
+        "fine_label": ["NUM:dist", "DESC:def", "HUM:ind"],
+        "text": ["How far is it ?", "What is a sister city ?", "Who is \U0001f600 ?"],
+    }
+    assert list(table.lines) == [1, 3, 4]
+
+
 def test_a_last_line_without_an_end_counts(tmp_path: Path) -> None:
     assert read(write(tmp_path / "t.tsv", "text\tlabel\na b\t0\nc\t1")).columns == COLUMNS
 
@@ -106,6 +117,8 @@ def test_a_header_of_its_own_serves_files_without_one(tmp_path: Path) -> None:
         ("t.jsonl", "[1]\n", "t.jsonl:1: expected an object, got a list"),
         ("t.jsonl", '{"text": "\\ud800"}\n', "t.jsonl:1: half of a surrogate pair, which is no character"),
         ("t.parquet", "no parquet", "t.parquet: not a Parquet file: "),
+        ("t.label", "\n", "t.label: the table is empty"),
+        ("t.label", "NUM:dist How far ?\nHow far ?\n", "t.label:2: expected LABEL:detail and a text behind a space"),
         ("t.docx", "x", "t.docx: not a table that can be read"),
     ],
 )
@@ -267,6 +280,14 @@ def test_class_labels_of_the_hub_become_their_names_and_hidden_ones_nothing() ->
     )
     data = datasets.Dataset.from_dict({"sentence": ["a", "b"], "label": [1, -1]}, features=features)
     assert tables.from_hub(data, "hub").columns == {"sentence": ["a", "b"], "label": ["positive", None]}
+
+
+def test_lists_of_class_labels_of_the_hub_become_lists_of_names() -> None:
+    import datasets
+
+    features = datasets.Features({"labels": datasets.List(datasets.ClassLabel(names=["joy", "fear"]))})
+    dataset = datasets.Dataset.from_dict({"labels": [[1, 0], [], None]}, features=features)
+    assert tables.from_hub(dataset, "hub").columns["labels"] == [["fear", "joy"], [], None]
 
 
 def test_hidden_numbers_of_the_hub_become_nothing() -> None:
