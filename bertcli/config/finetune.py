@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -10,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from bertcli.config.recipe import RecipeName, Transfer, under_recipe
 from bertcli.config.sections import Device, FinetuningSchedule, Optimizer, Precision
-from bertcli.core.settings import Flag, Settings
+from bertcli.core.settings import Flag, Settings, ShareBelowOne
 
 DEFAULT_MODEL = "bertcli-out/runs/pretrain/model"
 
@@ -29,11 +30,16 @@ def _threshold(text: Any) -> Any:
 Threshold = Annotated[str, BeforeValidator(_threshold)]
 
 
+@dataclass(frozen=True)
+class OfTheTask:
+    """Marks a field whose value is the setting of that name of the kind of task, where it has one."""
+
+
 class Finetune(Settings):
     """Fine-tune a model on a labelled task."""
 
     task: Annotated[str, Flag("--task")]
-    """A data set that is known by name (sst2, mnli, …), or a kind of task (classification, regression)."""
+    """A data set that is known by name (sst2, mnli, …), or a kind of task (classification, regression, …)."""
     model: Annotated[str, Flag("--model")] = DEFAULT_MODEL
     """Model to start from: a directory, or a Hub id."""
     data: Annotated[Files, Flag("--data")] = ()
@@ -44,12 +50,16 @@ class Finetune(Settings):
     """Files of the dev split (default: a tenth of the training split)."""
     test: Annotated[Files, Flag("--test")] = ()
     """Files of the test split; without labels there are predictions only."""
-    text_column: Annotated[str | None, Flag("--text-column")] = None
-    """Column of the text (default: text or sentence)."""
-    pair_column: Annotated[str | None, Flag("--pair-column")] = None
+    text_column: Annotated[str | None, Flag("--text-column"), OfTheTask()] = None
+    """Column of the text (default: text or sentence); "title + body" joins two."""
+    pair_column: Annotated[str | None, Flag("--pair-column"), OfTheTask()] = None
     """Column of the second text of a pair."""
-    label_column: Annotated[str | None, Flag("--label-column")] = None
+    label_column: Annotated[str | None, Flag("--label-column"), OfTheTask()] = None
     """Column of the label (default: label)."""
+    label_smoothing: Annotated[ShareBelowOne | None, Flag("--label-smoothing"), OfTheTask()] = None
+    """Share of every target of the loss that is spread evenly over all labels (default: 0)."""
+    class_weights: Annotated[str | dict[str, float] | None, Flag("--class-weights"), OfTheTask()] = None
+    """Weights of the labels in the loss: none, balanced or '{LABEL: WEIGHT, …}' (default: none)."""
     recipe: Annotated[RecipeName | None, Flag("--recipe")] = None
     """A published way to fine-tune, which flags and YAML override: Devlin et al. 2019; Mosbach et al. 2021, for small
     data; Howard & Ruder 2018; or the encoder frozen."""
@@ -133,6 +143,15 @@ class Finetune(Settings):
         if (self.dev or self.test) and not (self.train or self.data):
             raise ValueError("dev and test need a training split | hint: give one with --train or --data")
         return self
+
+    def flags_of_the_task(self) -> dict[str, Any]:
+        """The settings of the kind of task that have a flag of their own, where they are given."""
+        names = (
+            name
+            for name, field in type(self).model_fields.items()
+            if any(isinstance(marker, OfTheTask) for marker in field.metadata)
+        )
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def thresholds(self) -> dict[str, float]:
         """``fail_under`` by metric."""

@@ -16,6 +16,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -139,19 +140,22 @@ def text_cell(table: Table, column: str, row: int) -> str:
     return cell
 
 
-def label_cell(table: Table, column: str, row: int) -> str:
-    """A label as it is written. Raises ``InputFileError`` with file and line where there is none."""
-    cell = table.columns[column][row]
+@dataclass(frozen=True)
+class NoLabel:
+    """What stands where a label is expected, in the words of a message."""
+
+    found: str
+
+
+def label_of(cell: Any) -> str | NoLabel:
+    """A cell as the label that a text file would have for it."""
     if isinstance(cell, bool):
         return str(cell).lower()
-    if isinstance(cell, float) and math.isfinite(cell):
-        return str(int(cell)) if cell.is_integer() else str(cell)
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() else str(cell) if math.isfinite(cell) else NoLabel(str(cell))
     if isinstance(cell, str | int) and str(cell).strip():
         return str(cell).strip()
-    found = str(cell) if isinstance(cell, float) else "nothing" if is_nothing(cell) else f"a {type(cell).__name__}"
-    raise InputFileError(
-        f"the column {column!r} holds {found} here, expected a label", path=table.path, line=table.lines[row]
-    )
+    return NoLabel("nothing" if is_nothing(cell) else f"a {type(cell).__name__}")
 
 
 def is_nothing(cell: Any) -> bool:
@@ -166,7 +170,7 @@ def from_hub(dataset: Any, name: str) -> Table:
     columns: dict[str, Sequence[Any]] = {}
     for column, feature in dataset.features.items():
         values = list(dataset[column])
-        inner = getattr(feature, "feature", None)  # of a list
+        inner: Any = getattr(feature, "feature", None)  # of a list
         if hasattr(feature, "int2str"):
             values = [None if value is None or value < 0 else feature.int2str(int(value)) for value in values]
         elif hasattr(inner, "int2str"):
@@ -348,7 +352,7 @@ def _text_lines(path: Path, *, stray: re.Pattern[bytes] | None = None) -> Iterat
     with open_binary(path) as file:
         for number, line in enumerate(file, start=1):
             if stray is not None:
-                line = stray.sub(b" ", line)
+                line = stray.sub(b" ", line)  # noqa: PLW2901
             try:
                 text = line.decode("utf-8")
             except UnicodeDecodeError as error:

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 
 from bertcli.config.finetune import DEFAULT_MODEL, Finetune
 from bertcli.config.loader import FlagValue, load_config
-from bertcli.contracts.task import Features, Limits, Task
+from bertcli.contracts.task import TASKS, Features, Limits, Task
 from bertcli.core.messages import notice
 from bertcli.data.bucketing import BucketedBatches, steps_per_epoch
 from bertcli.data.splits import Splits, check_metrics, find_files, load_hub_splits, metric_suffix, read_splits
@@ -232,15 +232,28 @@ class Session:
 def open_task(config: Finetune) -> tuple[FoundTask, Task]:
     """The task that the configuration names, with its settings. Raises ``ConfigError`` with every fault."""
     found = find_task(config.task)
-    columns = {
-        key: value
-        for key in ("text_column", "pair_column", "label_column")
-        if (value := getattr(config, key)) is not None
-    }
+    of_flags = config.flags_of_the_task()
+    for name in of_flags:
+        if name not in found.kind.Settings.model_fields:
+            raise _not_of_this_kind(found, name)
     flags = [FlagValue((key,), value, f"task_settings.{key}") for key, value in config.task_settings.items()]
-    flags += [FlagValue((key,), value, "--" + key.replace("_", "-")) for key, value in columns.items()]
+    flags += [FlagValue((key,), value, _flag(key)) for key, value in of_flags.items()]
     preset = [FlagValue((key,), value, f"{found.name}.yaml") for key, value in found.settings.items()]
     return found, found.kind(load_config(found.kind.Settings, flags=[*preset, *flags]))
+
+
+def _flag(setting: str) -> str:
+    return "--" + setting.replace("_", "-")
+
+
+def _not_of_this_kind(found: FoundTask, setting: str) -> ConfigError:
+    kinds = [name for name in TASKS.names() if setting in TASKS.load(name).Settings.model_fields]
+    kind = found.preset.kind if found.preset else found.name
+    named = kind if kind == found.name else f"{found.name} ({kind})"
+    return ConfigError(
+        f"{_flag(setting)}: the task {named} has no such setting",
+        hint=f"kinds of task that have it: {', '.join(kinds)}",
+    )
 
 
 def _model_directory(model: str) -> Path:

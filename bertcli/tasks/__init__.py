@@ -48,6 +48,12 @@ class Preset(Settings):
     """Name of the official prediction file of each test split."""
     epochs: Annotated[int | None, Field(ge=1)] = None
     """Passes over the training split, where the data set's usual practice differs from the general one."""
+    learning_rate: Annotated[float | None, Field(gt=0)] = None
+    """Peak learning rate, likewise; that of small models stays what it is."""
+    batch_size: Annotated[int | None, Field(ge=1)] = None
+    """Examples per optimizer step, likewise."""
+    max_length: Annotated[int | None, Field(ge=4)] = None
+    """Longest sequence in pieces, likewise."""
     hub: HubData
 
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field
 
 from bertcli.contracts.loss import Loss, cross_entropy
-from bertcli.contracts.task import Encoding, Examples, Fault, Features, Limits, Prediction
-from bertcli.core.settings import Settings
+from bertcli.contracts.task import Encoding, Examples, Features, Limits, Prediction
+from bertcli.core.settings import Settings, ShareBelowOne
 from bertcli.errors import ConfigError, InputFileError
-from bertcli.tasks import _text_tables
+from bertcli.tasks import _class_weights, _labels, _text_tables
 
 if TYPE_CHECKING:
     import torch
@@ -38,50 +38,25 @@ _SWAPPED_GAIN = 0.2
 """A permutation of the labels that is better by so much is told: the labels look swapped."""
 
 
-def _labels(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return {str(name): str(name) for name in value}
-    if isinstance(value, dict):
-        return {str(written): str(name) for written, name in value.items()}
-    return value
+class ClassificationSettings(_labels.LabelSettings):
+    """Columns, labels, loss and metrics."""
 
-
-class ClassificationSettings(_text_tables.TextTableSettings):
-    """Columns, labels and metrics."""
-
-    labels: Annotated[dict[str, str] | None, BeforeValidator(_labels)] = None
-    """Labels in the order of their ids, as files write them, with their names; none: those of the training split."""
+    label_smoothing: ShareBelowOne = 0.0
+    """Share of every target that is spread evenly over all labels."""
+    class_weights: _class_weights.ClassWeights = "none"
+    """Weights of the labels in the loss: balanced is n / (labels · n of the label)."""
     metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = ("accuracy", "macro_f1")
     """What is reported; the first is the one by which runs are compared. f1 is that of the second of two labels."""
 
-    @model_validator(mode="after")
-    def _labels_are_distinct(self) -> Self:
-        names = list((self.labels or {}).values())
-        repeated = next((name for name in names if names.count(name) > 1), None)
-        if repeated is not None:
-            raise ValueError(f"two labels are named {repeated!r}")
-        return self
-
 
 @dataclass(frozen=True)
-class Classification(_text_tables.TextTableTask):
-    """One label per example. ``labels`` maps what files write to the class's name, in the order of the ids."""
+class Classification(_labels.LabelledTask):
+    """One label per example. ``class_weights`` (classes,) have the mean 1 over the training split."""
 
     settings: ClassificationSettings
-    labels: dict[str, str] | None = None
+    class_weights: tuple[float, ...] | None = None
 
     Settings: ClassVar[type[Settings]] = ClassificationSettings
-
-    @property
-    def names(self) -> list[str]:
-        """The classes' names, in the order of their ids."""
-        assert self.labels is not None, "the task is fitted before it is used"
-        return list(self.labels.values())
-
-    @property
-    def outputs(self) -> int:
-        """One logit per class."""
-        return len(self.names)
 
     def fit(self, train: Examples) -> Self:
         """The labels of the settings, else those of the training split, sorted; integers as numbers."""
@@ -91,57 +66,44 @@ class Classification(_text_tables.TextTableTask):
                 f"the metric f1 is that of one of two labels, and here are {len(labels)}",
                 hint="macro_f1 is the mean over all labels: --set task_settings.metrics=[macro_f1]",
             )
-        return replace(self, labels=dict(labels))
+        fitted = replace(self, labels=dict(labels))
+        return replace(fitted, class_weights=fitted._weights(train))
 
     def _labels_of(self, train: Examples) -> dict[str, str]:
-        found = sorted(set(train.columns["label"]), key=_label_order)
+        found = list(_labels.in_order(label for label in train.columns["label"] if isinstance(label, str)))
         if len(found) < 2:
+            what = f"every example of the training split has the label {found[0]!r}" if found else "there are no labels"
             raise InputFileError(
-                f"every example of the training split has the label {found[0]!r}",
+                what,
                 path=train.paths[0],
                 hint="a classifier needs two labels at least; is this the right --label-column?",
             )
         return {label: label for label in found}
 
-    def faults(self, examples: Examples) -> Iterator[Fault]:
+    def _weights(self, train: Examples) -> tuple[float, ...] | None:
+        ids = self.label_ids
+        known = [ids[label] for label in train.columns["label"] if label in ids]
+        counts = np.bincount(np.asarray(known, dtype=np.int64), minlength=self.outputs)
+        return _class_weights.weights_of(self.settings.class_weights, counts, self.names, ids)
+
+    def label_faults(self, written: str) -> Iterator[tuple[str, str]]:
         """Labels that are not known."""
-        ids = self._label_ids()
-        closed = self.settings.labels is not None
-        forms = [w if w == name else f"{w} ({name})" for w, name in (self.labels or {}).items()]
-        shown = ", ".join(forms[:20]) + (f" and {len(forms) - 20} more" if len(forms) > 20 else "")
-        for row, written in enumerate(examples.columns.get("label", ())):
-            if written not in ids:
-                yield Fault(
-                    "error",
-                    f"the label {written!r} is not one of the task's"
-                    if closed
-                    else f"the training split has no label {written!r}",
-                    examples.paths[row],
-                    examples.lines[row],
-                    hint=f"known labels: {shown}",
-                )
+        if written not in self.label_ids:
+            yield self.unknown_label(written)
 
     def encode(self, examples: Examples, tokenizer: Encoding, limits: Limits) -> Features:
         """``labels`` (items,) are class ids."""
-        ids = self._label_ids()
+        ids = self.label_ids
         return _text_tables.encode(examples, tokenizer, limits, lambda written: ids[written], np.int64)
-
-    def _label_ids(self) -> dict[str, int]:
-        """The ids by name, and by what files write."""
-        ids = {name: number for number, name in enumerate(self.names)}
-        return ids | {written: ids[name] for written, name in (self.labels or {}).items()}
 
     def model_facts(self) -> dict[str, Any]:
         """Names of the classes, and that exactly one holds."""
-        return {
-            "id2label": dict(enumerate(self.names)),
-            "label2id": {name: number for number, name in enumerate(self.names)},
-            "problem_type": "single_label_classification",
-        }
+        return self.facts("single_label_classification")
 
     def loss(self, logits: torch.Tensor, batch: Batch) -> Loss:
-        """Cross-entropy, summed."""
-        return cross_entropy(logits, batch["labels"])
+        """Cross-entropy, summed, weighted and smoothed as the settings say."""
+        weight = _class_weights.tensor(self.class_weights, logits.device)
+        return cross_entropy(logits, batch["labels"], weight, label_smoothing=self.settings.label_smoothing)
 
     def decode(
         self, examples: Examples, features: Features, outputs: Sequence[NDArray[np.float32]]
@@ -210,11 +172,3 @@ class Classification(_text_tables.TextTableTask):
         gold = np.asarray([ids[prediction.gold] for prediction in predictions], dtype=np.int64)
         pred = np.asarray([ids[prediction.pred] for prediction in predictions], dtype=np.int64)
         return gold, pred
-
-
-def _label_order(label: str) -> tuple[int, int, str]:
-    """Integers by value and before text; text by code points."""
-    try:
-        return (0, int(label), label)
-    except ValueError:
-        return (1, 0, label)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from bertcli.contracts.loss import Loss
-from bertcli.contracts.task import Encoding, Examples, Fault, Features, Limits, Prediction
+from bertcli.contracts.task import Encoding, Examples, Features, Limits, Prediction
 from bertcli.core.settings import Settings
 from bertcli.tasks import _text_tables
 
@@ -51,6 +51,7 @@ class Regression(_text_tables.TextTableTask):
     settings: RegressionSettings
 
     Settings: ClassVar[type[Settings]] = RegressionSettings
+    expected: ClassVar[str] = "a number"
 
     @property
     def outputs(self) -> int:
@@ -61,17 +62,10 @@ class Regression(_text_tables.TextTableTask):
         """Nothing is learned from the training split."""
         return self
 
-    def faults(self, examples: Examples) -> Iterator[Fault]:
+    def label_faults(self, written: str) -> Iterator[tuple[str, str]]:
         """Labels that are no finite numbers."""
-        for row, written in enumerate(examples.columns.get("label", ())):
-            if not _is_number(written):
-                yield Fault(
-                    "error",
-                    f"the label {written!r} is not a number",
-                    examples.paths[row],
-                    examples.lines[row],
-                    hint="--task classification learns names",
-                )
+        if not _is_number(written):
+            yield f"the label {written!r} is not a number", "--task classification learns names"
 
     def encode(self, examples: Examples, tokenizer: Encoding, limits: Limits) -> Features:
         """``labels`` (items,) are numbers."""

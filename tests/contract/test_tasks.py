@@ -16,6 +16,7 @@ from bertcli.contracts.task import LOSS_NAME, TASKS, Examples, Features, Limits,
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.settings import Settings
 from bertcli.data.bucketing import BucketedBatches
+from bertcli.tasks._choices import Choices
 
 pytestmark = pytest.mark.parametrize("name", TASKS.names())
 
@@ -30,6 +31,13 @@ class Letters:
 # One small training split for each kind, in the columns that ``select`` gives; a new kind adds its own here.
 COLUMNS: dict[str, dict[str, list[Any]]] = {
     "classification": {"text": ["a b", "c", "d e f"], "label": ["x", "y", "x"]},
+    "multi_label": {"text": ["a b", "c", "d e f"], "label": [("x",), (), ("y", "x")]},
+    "multiple_choice": {
+        "context": ["a b", "c", "d e f"],
+        "question": ["g", "h i", "j"],
+        "choices": [Choices(("k", "l m")), Choices(("n", "o")), Choices(("p q", "r"))],
+        "label": ["0", "1", "0"],
+    },
     "regression": {"text": ["a b", "c", "d e f"], "label": ["1", "2.5", "3"]},
 }
 
@@ -41,6 +49,14 @@ def opened(name: str) -> tuple[Any, Examples, Features]:
     examples = Examples("train", [str(row) for row in rows], columns, ["t"] * len(rows), list(rows))
     task = kind(kind.Settings()).fit(examples)
     return task, examples, task.encode(examples, Letters(), Limits(16))
+
+
+def logits_of(task: Any, batch: Any) -> Any:
+    """What the task makes of a head whose outputs are 0, 1, … for every sequence or piece."""
+    import torch
+
+    shape = batch["input_ids"].shape if task.reads == "pieces" else batch["input_ids"].shape[:1]
+    return task.logits(torch.arange(task.outputs).float().expand(*shape, -1), batch)
 
 
 def test_it_has_what_the_protocol_asks_for(name: str) -> None:
@@ -79,8 +95,7 @@ def test_its_loss_is_a_sum(name: str) -> None:
 
     def loss_of(items: list[int]) -> float:
         batch = batches.make(np.asarray(items)).to(torch.device("cpu"))
-        outputs = torch.ones(len(items), task.outputs) * torch.arange(task.outputs)
-        loss = task.loss(outputs, batch)
+        loss = task.loss(logits_of(task, batch), batch)
         assert loss.count == batch.counts[LOSS_NAME]
         return float(loss.total)
 
@@ -89,7 +104,8 @@ def test_its_loss_is_a_sum(name: str) -> None:
 
 def test_predictions_can_be_scored_and_written(name: str) -> None:
     task, examples, features = opened(name)
-    outputs = [np.arange(task.outputs, dtype=np.float32) + row for row in range(features.items)]
+    batches = BucketedBatches(features, 0, task.count)
+    outputs = [logits_of(task, batches.make(np.asarray([item]))).numpy()[0] for item in range(features.items)]
     predictions = task.decode(examples, features, outputs)
     assert [prediction.id for prediction in predictions] == list(examples.ids)
     assert list(task.score(predictions)) == list(task.metrics)

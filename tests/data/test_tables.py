@@ -151,7 +151,7 @@ def test_a_missing_column_lists_those_that_are_there(tmp_path: Path) -> None:
     ("cell", "written"), [("x", "x"), (" 1 ", "1"), (1, "1"), (1.0, "1"), (0.5, "0.5"), (True, "true")]
 )
 def test_labels_are_read_as_they_would_be_written(cell: Any, written: str) -> None:
-    assert tables.label_cell(Table("t", {"label": [cell]}, [1]), "label", 0) == written
+    assert tables.label_of(cell) == written
 
 
 @pytest.mark.parametrize(
@@ -166,20 +166,17 @@ def test_labels_are_read_as_they_would_be_written(cell: Any, written: str) -> No
         (-math.inf, "-inf"),
     ],
 )
-def test_a_cell_without_a_label_is_a_fault(cell: Any, found: str) -> None:
-    with pytest.raises(InputFileError, match=f"t:7: the column 'label' holds {found} here, expected a label"):
-        tables.label_cell(Table("t", {"label": [cell]}, [7]), "label", 0)
+def test_a_cell_without_a_label_says_what_it_holds(cell: Any, found: str) -> None:
+    assert tables.label_of(cell) == tables.NoLabel(found)
 
 
-def test_a_label_that_is_nan_names_file_and_line_in_json_and_parquet(tmp_path: Path) -> None:
+def test_a_label_that_is_nan_is_none_in_json_and_parquet(tmp_path: Path) -> None:
     lines = write(tmp_path / "t.jsonl", '{"text": "a", "label": 1}\n{"text": "b", "label": NaN}\n')
     parquet = tmp_path / "t.parquet"
     pyarrow.parquet.write_table(pyarrow.table({"text": ["a", "b"], "label": [1.0, math.nan]}), parquet)
     for path in (lines, parquet):
-        table = read(path)
-        assert tables.label_cell(table, "label", 0) == "1"
-        with pytest.raises(InputFileError, match=r":2: the column 'label' holds nan here, expected a label"):
-            tables.label_cell(table, "label", 1)
+        labels = [tables.label_of(cell) for cell in read(path).columns["label"]]
+        assert labels == ["1", tables.NoLabel("nan")]
 
 
 def test_a_cell_without_text_is_a_fault() -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from bertcli.cli import console
 from bertcli.cli.options import command_app, configured_command
 from bertcli.config.finetune import Finetune
+from bertcli.contracts.task import TASKS
 from bertcli.errors import ThresholdMissedError
+from bertcli.tasks import preset_names
 
 if TYPE_CHECKING:
     from bertcli.stages.finetune import FinetuneReport
@@ -22,8 +24,8 @@ ERRORS = frozenset({"mse", "mae"})
 def body(config: Finetune, as_json: bool) -> None:
     """Fine-tune a model on a labelled task.
 
-    --task names a data set (cola, mnli, mrpc, qnli, qqp, rte, sst2, stsb, wnli) or a kind of task for tables of your
-    own. Writes the model, its predictions and result.json; scores are those on the dev split.
+    --task names a data set ({presets}) or a kind of task for files of your own ({kinds}). Writes the model, its
+    predictions and result.json; scores are those on the dev split.
 
     --recipe ulmfit is the last of three stages: `bertcli pretrain`, `bertcli pretrain --init MODEL` on the task's own
     text, and then the classifier, unfrozen from the top.
@@ -46,7 +48,7 @@ def _show_plan(plan: FinetunePlan) -> None:
     facts = {
         "model": f"{plan.model} ({plan.parameters:,} parameters{trained})",
         "examples": ", ".join(f"{name} {count:,}" for name, count in plan.examples.items()),
-        "labels": ", ".join(plan.labels) or "numbers",
+        "labels": ", ".join(plan.labels),
         "steps": f"{plan.steps:,} of {plan.batch_size} examples ({plan.epochs:g} epochs)",
         "learning rate": f"{plan.learning_rate:g}",
         "cut": ", ".join(
@@ -61,7 +63,7 @@ def _show_plan(plan: FinetunePlan) -> None:
         )
     if plan.example is not None:
         facts["first example"] = plan.example
-    console.show_facts(f"{plan.task}: nothing is trained yet", facts)
+    console.show_facts(f"{plan.task}: nothing is trained yet", {name: fact for name, fact in facts.items() if fact})
 
 
 def _show_report(report: FinetuneReport) -> None:
@@ -94,6 +96,7 @@ def _figure(name: str, value: float) -> str:
     return f"{value:.4g}" if name in ERRORS else f"{100 * value:.1f}"
 
 
+body.__doc__ = (body.__doc__ or "").format(presets=", ".join(preset_names()), kinds=", ".join(TASKS.names()))
 configured_command(
     app,
     "finetune",
