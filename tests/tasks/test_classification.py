@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from sklearn.utils.class_weight import compute_class_weight
 
+from bertcli.contracts.batch import Batch
 from bertcli.contracts.task import Examples, Fault, Limits, Prediction, Table
 from bertcli.errors import ConfigError, InputFileError
 from bertcli.tasks.classification import Classification, ClassificationSettings
@@ -26,7 +30,7 @@ def examples_of(labels: Sequence[str]) -> Examples:
     )
 
 
-def predictions(gold: str, pred: str) -> list[Prediction]:
+def predictions(gold: Sequence[str], pred: Sequence[str]) -> list[Prediction]:
     return [Prediction(str(row), g, p) for row, (g, p) in enumerate(zip(gold, pred, strict=True))]
 
 
@@ -166,3 +170,124 @@ def test_keys_of_pairs_have_both_texts() -> None:
     task = make_task(pair_column="pair")
     table = Table("t", {"text": ["a"], "pair": ["b"], "label": ["0"]}, [2])
     assert task.keys(task.select([table], "train", labelled=True)) == ["a\tb"]
+
+
+def loss_per_example(task: Classification, logits: torch.Tensor, labels: Sequence[str]) -> float:
+    ids = torch.tensor([task.label_ids[label] for label in labels])
+    loss = task.loss(logits, Batch({"labels": ids}, example_ids=np.arange(len(labels))))
+    assert loss.count == len(labels)
+    return float(loss.total) / loss.count
+
+
+LABELS = ["a", "a", "a", "a", "b", "c", "c"]
+
+
+def test_balanced_weights_are_those_of_scikit_learn() -> None:
+    task = make_task(class_weights="balanced").fit(examples_of(LABELS))
+    expected = compute_class_weight("balanced", classes=np.asarray(["a", "b", "c"]), y=LABELS)
+    assert task.class_weights == pytest.approx(expected)
+    # n / (k n_c) with n = 7, k = 3
+    assert task.class_weights == pytest.approx([7 / 12, 7 / 3, 7 / 6])
+
+
+@pytest.mark.parametrize("weights", ["none", "balanced", {"b": 5.0, "c": 0.5}])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_loss_of_the_whole_training_split_is_that_of_torch(weights: Any, smoothing: float) -> None:
+    task = make_task(class_weights=weights, label_smoothing=smoothing).fit(examples_of(LABELS))
+    logits = torch.randn(7, 3, generator=torch.Generator().manual_seed(3))
+    given = {"none": [1.0, 1.0, 1.0], "balanced": [7 / 12, 7 / 3, 7 / 6]}.get(str(weights), [1.0, 5.0, 0.5])
+    torchs = torch.nn.CrossEntropyLoss(torch.tensor(given), label_smoothing=smoothing)
+    expected = torchs(logits, torch.tensor([task.label_ids[label] for label in LABELS]))
+    assert loss_per_example(task, logits, LABELS) == pytest.approx(float(expected))
+
+
+def test_weights_have_the_mean_1_over_the_training_split() -> None:
+    task = make_task(class_weights={"a": 10, "c": 3}).fit(examples_of(LABELS))
+    assert task.class_weights is not None
+    assert sum(task.class_weights[task.label_ids[label]] for label in LABELS) == pytest.approx(7)
+    assert task.class_weights[0] / task.class_weights[2] == pytest.approx(10 / 3)
+    assert task.class_weights[0] / task.class_weights[1] == pytest.approx(10)
+
+
+def test_weights_are_given_by_the_name_of_a_label_or_as_files_write_it() -> None:
+    labels = {"0": "no: never", "1": "yes"}
+    by_name, as_written = (
+        make_task(labels=labels, class_weights=weights).fit(examples_of("0011"))
+        for weights in ('{"no: never": 3}', "{0: 3}")
+    )
+    assert by_name.class_weights == as_written.class_weights == (1.5, 0.5)
+
+
+def test_a_weight_of_a_label_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigError, match="class_weights: the task has no label 'negatve'") as caught:
+        make_task(labels=["negative", "positive"], class_weights={"negatve": 2}).fit(examples_of(["negative"]))
+    assert caught.value.hint == "did you mean 'negative'? known: negative, positive"
+
+
+def test_a_balance_with_a_label_that_has_no_example_is_refused() -> None:
+    with pytest.raises(ConfigError, match="class_weights balanced: no training example has the label 'c'") as caught:
+        make_task(labels=["a", "b", "c"], class_weights="balanced").fit(examples_of(["a", "b"]))
+    assert caught.value.hint == "give weights by label: --class-weights '{LABEL: WEIGHT}'"
+
+
+@pytest.mark.parametrize("settings", [{"class_weights": "even"}, {"class_weights": {"a": 0}}, {"label_smoothing": 1}])
+def test_weights_and_smoothing_out_of_range_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"class_weights|label_smoothing"):
+        make_task(**settings)
+
+
+def test_rows_without_a_label_and_empty_texts_are_listed_in_order() -> None:
+    table = Table("t.jsonl", {"text": ["a", " ", "c", "d"], "label": ["x", "y", math.nan, ["x"]]}, [1, 2, 3, 4])
+    task = make_task()
+    examples = task.select([table], "train", labelled=True)
+    assert list(task.fit(examples).faults(examples)) == [
+        Fault("warning", "the text is empty", "t.jsonl", 2),
+        Fault("error", "the label column holds nan here, expected a label", "t.jsonl", 3),
+        Fault("error", "the label column holds a list here, expected a label", "t.jsonl", 4),
+    ]
+
+
+def test_labels_may_be_truth_values_numbers_or_have_colons() -> None:
+    task = make_task()
+    for cells, names in (
+        ([True, False], ["false", "true"]),
+        ([1, 2.0], ["1", "2"]),
+        (["a: b", "a:c"], ["a: b", "a:c"]),
+    ):
+        table = Table("t.jsonl", {"text": ["a", "b"], "label": cells}, [1, 2])
+        fitted = task.fit(task.select([table], "train", labelled=True))
+        assert fitted.names == names
+        assert fitted.doubts(predictions(names, names[::-1])) == []  # too few to tell
+
+
+def test_a_training_split_in_which_no_cell_holds_a_label_is_refused() -> None:
+    task = make_task()
+    table = Table("t.csv", {"text": ["a", "b"], "label": ["", " "]}, [2, 3])
+    with pytest.raises(InputFileError, match=r"t\.csv: there are no labels"):
+        task.fit(task.select([table], "train", labelled=True))
+
+
+def test_other_forms_of_a_label_stand_for_its_name(letters: Any) -> None:
+    task = make_task(labels={"0": "neg", "1": "pos"}, label_aliases={"negative": "neg", "positive": "pos"})
+    fitted = task.fit(examples_of("01"))
+    assert encoded_labels(fitted, ["negative", "pos", "1", "neg"], letters) == [0, 1, 1, 0]
+    with pytest.raises(ValueError, match="label_aliases: 'bad' is not the name of a label"):
+        make_task(labels=["neg", "pos"], label_aliases={"negative": "bad"})
+
+
+def test_two_columns_are_joined_to_one_text() -> None:
+    task = make_task(text_column=["text", "title + body"])
+    table = Table("t", {"title": ["Rain"], "body": ["It falls."], "label": ["0"]}, [2])
+    assert task.select([table], "train", labelled=True).columns["text"] == ["Rain It falls."]
+    whole = Table("t", {"title + body": ["as it is"], "title": ["x"], "body": ["y"], "label": ["0"]}, [2])
+    assert task.select([whole], "train", labelled=True).columns["text"] == ["as it is"]
+    with pytest.raises(InputFileError, match=r"t: no column 'text' or 'title \+ body'"):
+        task.select([Table("t", {"title": ["x"], "label": ["0"]}, [2])], "train", labelled=True)
+
+
+def test_a_header_with_one_of_the_joined_columns_is_a_header(tmp_path: Path) -> None:
+    task = make_task(text_column="title + body", header=["label", "title", "body"])
+    bare, headed = tmp_path / "bare.csv", tmp_path / "headed.csv"
+    bare.write_text("1,Rain,It falls.\n")
+    headed.write_text("label,title,body\n1,Rain,It falls.\n")
+    assert task.read(bare).columns == task.read(headed).columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from bertcli.contracts.batch import Batch
-from bertcli.contracts.task import Examples, Fault, Limits, Prediction
+from bertcli.contracts.task import Examples, Fault, Limits, Prediction, Table
 from bertcli.tasks.regression import Regression, RegressionSettings
 
 TASK = Regression(RegressionSettings())
@@ -67,3 +68,12 @@ def test_predictions_are_the_outputs_and_have_no_probabilities(letters: Any) -> 
     (found,) = TASK.decode(examples, features, [np.asarray([2.25], dtype=np.float32)])
     assert found.dump() == {"id": "0", "gold": 1.5, "pred": 2.25}
     assert list(TASK.official([found])) == ["index\tprediction", "0\t2.250000"]
+
+
+def test_targets_that_are_nan_or_missing_are_listed() -> None:
+    table = Table("t.parquet", {"text": ["a", "b", "c"], "label": [1.5, math.nan, None]}, [1, 2, 3])
+    examples = TASK.select([table], "dev", labelled=True)
+    assert list(TASK.faults(examples)) == [
+        Fault("error", "the label column holds nan here, expected a number", "t.parquet", 2),
+        Fault("error", "the label column holds nothing here, expected a number", "t.parquet", 3),
+    ]
