@@ -114,11 +114,10 @@ def test_several_labels_have_the_probabilities_and_the_loss_of_transformers(fine
 
 
 def test_several_labels_are_learned(finetune: Any, tmp_path: Path) -> None:
-    rows = [(text, "|".join(word for word in ("film", "plot") if word in text.split())) for text in texts(160, seed=2)]
-    write_csv(tmp_path / "train.csv", "text,labels", rows[:128])
-    write_csv(tmp_path / "dev.csv", "text,labels", rows[128:])
-    learn = ("--lr", "3e-3", "--epochs", "12", "--batch-size", "16")
-    outcome = finetune("--task", "multi_label", "--data", tmp_path, *learn, "--json")
+    rows = [("good film", "film"), ("good plot", "plot"), ("film plot", "film|plot"), ("a the", "")] * 16
+    train, dev = (write_csv(tmp_path / f"{name}.csv", "text,labels", rows) for name in ("train", "dev"))
+    arguments = ("--task", "multi_label", "--train", train, "--dev", dev, "--lr", "1e-2", "--batch-size", "8")
+    outcome = finetune(*arguments, "--epochs", "8", "--json")
     assert outcome.code == 0, outcome.err
     assert outcome.json()["metrics"]["micro_f1"] > 0.9
 
