@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field
 from bertcli.core.component_folder import did_you_mean
 from bertcli.core.yaml_files import parse_scalar
 from bertcli.errors import ConfigError
+from bertcli.tasks._labels import as_written
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +27,7 @@ def _written(value: Any) -> Any:
     """A mapping as the command line writes it; keys are labels, which may be numbers."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
         value = parse_scalar(value)
-    return {str(label): weight for label, weight in value.items()} if isinstance(value, dict) else value
+    return {as_written(label): weight for label, weight in value.items()} if isinstance(value, dict) else value
 
 
 ClassWeights = Annotated[

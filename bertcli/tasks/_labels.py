@@ -9,17 +9,24 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from bertcli.data import tables
 from bertcli.tasks import _text_tables
 
 SHOWN = 20
 """Labels that a message lists."""
 
 
+def as_written(label: Any) -> str:
+    """A label of a YAML file as tables have it: ``true`` and ``1`` are text there."""
+    written = tables.label_of(label)
+    return written if isinstance(written, str) else str(label)
+
+
 def _labels(value: Any) -> Any:
     if isinstance(value, list | tuple):
-        return {str(name): str(name) for name in value}
+        return {as_written(name): as_written(name) for name in value}
     if isinstance(value, dict):
-        return {str(written): str(name) for written, name in value.items()}
+        return {as_written(written): as_written(name) for written, name in value.items()}
     return value
 
 

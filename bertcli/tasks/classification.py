@@ -60,16 +60,6 @@ class Classification(_labels.LabelledTask):
 
     def fit(self, train: Examples) -> Self:
         """The labels of the settings, else those of the training split, sorted; integers as numbers."""
-        labels = self.settings.labels or self._labels_of(train)
-        if "f1" in self.metrics and len(labels) != 2:
-            raise ConfigError(
-                f"the metric f1 is that of one of two labels, and here are {len(labels)}",
-                hint="macro_f1 is the mean over all labels: --set task_settings.metrics=[macro_f1]",
-            )
-        fitted = replace(self, labels=dict(labels))
-        return replace(fitted, class_weights=fitted._weights(train))
-
-    def _labels_of(self, train: Examples) -> dict[str, str]:
         found = list(_labels.in_order(label for label in train.columns["label"] if isinstance(label, str)))
         if len(found) < 2:
             what = f"every example of the training split has the label {found[0]!r}" if found else "there are no labels"
@@ -78,7 +68,14 @@ class Classification(_labels.LabelledTask):
                 path=train.paths[0],
                 hint="a classifier needs two labels at least; is this the right --label-column?",
             )
-        return {label: label for label in found}
+        labels = self.settings.labels or {label: label for label in found}
+        if "f1" in self.metrics and len(labels) != 2:
+            raise ConfigError(
+                f"the metric f1 is that of one of two labels, and here are {len(labels)}",
+                hint="macro_f1 is the mean over all labels: --set task_settings.metrics=[macro_f1]",
+            )
+        fitted = replace(self, labels=dict(labels))
+        return replace(fitted, class_weights=fitted._weights(train))
 
     def _weights(self, train: Examples) -> tuple[float, ...] | None:
         ids = self.label_ids

@@ -71,9 +71,10 @@ def test_labels_do_not_depend_on_their_order_in_a_file() -> None:
     assert one == other
 
 
-def test_a_single_label_is_refused() -> None:
+@pytest.mark.parametrize("labels", [None, ["a", "b"]])
+def test_a_single_label_is_refused(labels: list[str] | None) -> None:
     with pytest.raises(InputFileError, match=r"t\.tsv: every example of the training split has the label 'a'"):
-        make_task().fit(examples_of(["a", "a"]))
+        make_task(labels=labels).fit(examples_of(["a", "a"]))
 
 
 @pytest.mark.parametrize("labels", [["a", "b", "c"], None])
@@ -218,9 +219,18 @@ def test_weights_are_given_by_the_name_of_a_label_or_as_files_write_it() -> None
     assert by_name.class_weights == as_written.class_weights == (1.5, 0.5)
 
 
+def test_labels_of_settings_may_be_truth_values_and_numbers() -> None:
+    task = make_task(labels=[False, True], class_weights="{true: 3, false: 1}").fit(examples_of(["true", "false"]))
+    assert task.names == ["false", "true"]
+    assert task.class_weights == (0.5, 1.5)
+    assert make_task(labels={0: "no", 1.0: "yes"}).fit(examples_of("01")).labels == {"0": "no", "1": "yes"}
+
+
 def test_a_weight_of_a_label_that_is_not_there_is_refused() -> None:
     with pytest.raises(ConfigError, match="class_weights: the task has no label 'negatve'") as caught:
-        make_task(labels=["negative", "positive"], class_weights={"negatve": 2}).fit(examples_of(["negative"]))
+        make_task(labels=["negative", "positive"], class_weights={"negatve": 2}).fit(
+            examples_of(["negative", "positive"])
+        )
     assert caught.value.hint == "did you mean 'negative'? known: negative, positive"
 
 

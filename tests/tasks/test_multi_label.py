@@ -142,7 +142,9 @@ def test_a_training_split_without_any_label_is_refused() -> None:
 
 def test_labels_that_never_stand_together_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(messages.Silence, "notice", lambda self, text: said.append(text))
+    reporter = messages.Silence()
+    monkeypatch.setattr(reporter, "notice", said.append)
+    monkeypatch.setattr(messages, "reporter", reporter)
     make_task().fit(examples_of([("a,b",), ("c",)]))
     assert said == [
         "no training example has two labels; in text they stand apart by '|' (task_settings.label_separator)"
