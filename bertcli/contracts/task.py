@@ -49,12 +49,14 @@ class Encoding(Protocol):
 class Table:
     """The rows of one file, by column. A cell is text, a number, a list, or None where the row has nothing.
 
-    ``lines`` are the line (or row) numbers on which the rows begin, from 1.
+    ``lines`` are the line (or row) numbers on which the rows begin, from 1; ``paths`` say where each row stands, if
+    the table is more than one file.
     """
 
     path: str
     columns: Mapping[str, Sequence[Any]]
     lines: Sequence[int]
+    paths: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.lines)

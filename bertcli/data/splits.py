@@ -11,6 +11,7 @@ from bertcli.contracts.task import Examples, Table, Task
 from bertcli.core import fingerprints
 from bertcli.core.messages import notice
 from bertcli.data import tables
+from bertcli.data.class_folders import fingerprint_of_folders
 from bertcli.errors import ConfigError, DataError, InputFileError
 
 DEV_SHARE = 0.1
@@ -63,7 +64,7 @@ def find_files(
         if paths:
             found[split] = []
         for path in paths:
-            if not path.is_file():
+            if not path.is_file() and tables.file_format(path, suffixes) != tables.FOLDER:
                 raise InputFileError("no such file", path=path, hint=f"--{split} takes files")
             _add(found, split, path, names, suffixes)
     if "train" not in found:
@@ -105,9 +106,9 @@ def read_splits(
     digests: list[tuple[str, str]] = []
     for split, parts in files.items():
         for path in (path for _, paths in parts for path in paths):
-            if not path.is_file():
+            if not path.exists():
                 raise InputFileError("no such file", path=path)
-            digests.append((split, fingerprints.of_file(path)))
+            digests.append((split, fingerprint_of_folders(path) if path.is_dir() else fingerprints.of_file(path)))
     read = {
         split: [(name, [task.read(path) for path in paths]) for name, paths in parts] for split, parts in files.items()
     }

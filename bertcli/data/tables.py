@@ -25,10 +25,13 @@ import numpy as np
 from bertcli.contracts.task import Examples, Table
 from bertcli.core.component_folder import did_you_mean
 from bertcli.core.randomness import hash64
+from bertcli.data.class_folders import class_folders
 from bertcli.errors import DataError, InputFileError
 from bertcli.text.compression import COMPRESSED_SUFFIXES, open_binary
 
 SUFFIXES = (".tsv", ".csv", ".jsonl", ".parquet", ".label")
+FOLDER = "/"
+"""The suffix of a folder with a folder of texts for each class."""
 SPLIT_NAMES = {"train": ("train",), "dev": ("dev", "validation", "valid", "val"), "test": ("test",)}
 
 _LONGEST_C_INTEGER = 2**31 - 1  # the csv module keeps its limit in a C long, which has 32 bits on Windows
@@ -40,6 +43,8 @@ Rows = Iterator[tuple[int, list[str]]]
 
 def file_format(path: Path, suffixes: Sequence[str] = SUFFIXES) -> str | None:
     """Which of ``suffixes`` says how a file is written, below a suffix of compression; None where none does."""
+    if FOLDER in suffixes and class_folders(path):
+        return FOLDER
     name = path.name.lower()
     for suffix in COMPRESSED_SUFFIXES:
         name = name.removesuffix(suffix)
@@ -103,6 +108,8 @@ def stem(path: Path, suffixes: Sequence[str] = SUFFIXES) -> str | None:
     suffix = file_format(path, suffixes)
     if suffix is None or path.name.startswith("."):
         return None
+    if suffix == FOLDER:
+        return path.name
     return path.name[: path.name.lower().rindex(suffix)]
 
 
@@ -254,7 +261,7 @@ def _again(line: int, cells: list[str], rows: Rows) -> Rows:
 
 
 def _tab_separated(path: Path) -> Rows:
-    for number, text in _text_lines(path):
+    for number, text in text_lines(path):
         stripped = text.rstrip("\r\n")
         if stripped:
             yield number, stripped.split("\t")
@@ -262,7 +269,7 @@ def _tab_separated(path: Path) -> Rows:
 
 def _comma_separated(path: Path) -> Rows:
     csv.field_size_limit(min(sys.maxsize, _LONGEST_C_INTEGER))
-    reader = csv.reader((text for _, text in _text_lines(path)), strict=True)
+    reader = csv.reader((text for _, text in text_lines(path)), strict=True)
     begins = 1
     try:
         for cells in reader:
@@ -276,7 +283,7 @@ def _comma_separated(path: Path) -> Rows:
 def _from_json_lines(path: Path) -> Table:
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
-    for number, text in _text_lines(path):
+    for number, text in text_lines(path):
         if not text.strip():
             continue
         try:
@@ -324,7 +331,7 @@ def _from_parquet(path: Path) -> Table:
 def _from_label_lines(path: Path) -> Table:
     columns: dict[str, list[Any]] = {"label": [], "fine_label": [], "text": []}
     lines: list[int] = []
-    for number, line in _text_lines(path, stray=_STRAY_BYTE):
+    for number, line in text_lines(path, stray=_STRAY_BYTE):
         if not line.strip():
             continue
         label, _, text = line.strip().partition(" ")
@@ -344,7 +351,7 @@ def _from_label_lines(path: Path) -> Table:
     return Table(str(path), columns, lines)
 
 
-def _text_lines(path: Path, *, stray: re.Pattern[bytes] | None = None) -> Iterator[tuple[int, str]]:
+def text_lines(path: Path, *, stray: re.Pattern[bytes] | None = None) -> Iterator[tuple[int, str]]:
     """Lines as text, without the byte order mark of the first. Only a line feed ends a line.
 
     What ``stray`` finds is read as a space.

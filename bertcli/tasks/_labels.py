@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Self
@@ -58,6 +58,12 @@ class LabelledTask(_text_tables.TextTableTask):
     """Texts with labels. ``labels`` maps what files write to the class's name, in the order of the ids."""
 
     labels: dict[str, str] | None = None
+
+    @property
+    def class_names(self) -> Collection[str]:
+        """All forms of the settings' labels."""
+        labels = self.settings.labels or {}
+        return {*labels, *labels.values(), *self.settings.label_aliases}
 
     @property
     def names(self) -> list[str]:

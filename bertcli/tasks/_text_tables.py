@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -15,6 +15,7 @@ from bertcli.contracts.task import Encoding, Examples, Fault, Features, Limits, 
 from bertcli.core.messages import notice
 from bertcli.core.settings import Settings
 from bertcli.data import tables
+from bertcli.data.class_folders import read_class_folders
 from bertcli.data.features import encode_sequences
 
 if TYPE_CHECKING:
@@ -72,8 +73,10 @@ class TableTask:
         return self.metrics[0]
 
     def read(self, path: Path) -> Table:
-        """The rows of a table file."""
+        """The rows of a table file, or of a folder with a folder of texts for each class."""
         settings = self.settings
+        if path.is_dir():
+            return read_class_folders(path, self.class_names)
         names = [part for name in settings.text_column for part in (name, *name.split(JOINED_BY))]
         table, ragged = tables.read_table(
             path, text_columns=names, header=settings.header, skip_ragged=settings.skip_ragged
@@ -81,6 +84,11 @@ class TableTask:
         if ragged:
             notice(f"{path}: {ragged:,} ragged rows are passed over")
         return table
+
+    @property
+    def class_names(self) -> Collection[str]:
+        """The labels that there may be, in every form; empty where that is not known before the data are."""
+        return ()
 
     def doubts(self, predictions: Sequence[Prediction]) -> list[str]:
         """Nothing, unless a task knows better."""
@@ -91,6 +99,7 @@ class TableTask:
 class TextTableTask(TableTask):
     """What tasks with one label per text share: their tables, and a layer on the pooled vector."""
 
+    suffixes: ClassVar[tuple[str, ...]] = (*tables.SUFFIXES, tables.FOLDER)
     head: ClassVar[str] = "classification"
     expected: ClassVar[str] = "a label"
     """What the label's cell has to hold, for messages."""
@@ -216,5 +225,5 @@ def examples_of(
         id_column = next((name for name in id_columns if name in table.columns), None)
         ids += [str(table.columns[id_column][row]) if id_column else str(len(paths) + row) for row in range(len(table))]
         lines += table.lines
-        paths += [table.path] * len(table)
+        paths += table.paths or [table.path] * len(table)
     return Examples(split, ids, columns, paths, lines)
