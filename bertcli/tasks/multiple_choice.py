@@ -133,7 +133,7 @@ class MultipleChoice(_text_tables.TableTask):
         number = len(train.columns["choices"][0].texts)
         if number < 2:
             raise InputFileError(
-                f"the first question has {number} choices, expected two at least",
+                "the first question leaves no choice, expected two at least",
                 path=train.paths[0],
                 line=train.lines[0],
             )
@@ -148,10 +148,14 @@ class MultipleChoice(_text_tables.TableTask):
         ]
 
     def faults(self, examples: Examples) -> Iterator[Fault]:
-        """Other numbers of choices, choices that are empty or alike, answers that name no choice."""
+        """Texts that are empty, other numbers of choices, choices that are alike, answers that name no choice."""
         labels = examples.columns.get("label")
         for row, choices in enumerate(examples.columns["choices"]):
             path, line = examples.paths[row], examples.lines[row]
+            for name in ("context", "question"):
+                text = examples.columns[name][row]
+                if text is not None and not text.strip():
+                    yield Fault("warning", f"the {name} is empty", path, line)
             if len(choices.texts) != self.choices:
                 yield Fault(
                     "error",

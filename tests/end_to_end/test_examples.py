@@ -1,6 +1,7 @@
 """Every example runs."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -36,6 +37,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             writer = csv.writer(file)
             writer.writerow(["text", "label"])
             writer.writerows([text, "good" in text] for text in rows)
+        with (directory / f"{name}.jsonl").open("w") as file:
+            for text in rows:
+                item = {"question": text, "choices": ["good", "bad"], "answer": "AB"["bad" in text]}
+                file.write(json.dumps(item) + "\n")
         with (directory / f"{name}.tsv").open("w") as file:
             file.write("sentence1\tsentence2\tscore\n")
             file.writelines(f"{text}\tThe film was good.\t{len(text) % 5}\n" for text in rows)
@@ -64,8 +69,6 @@ def test_an_example_runs_as_its_first_line_says(folder: Path, name: str):
 
 @pytest.mark.slow
 def test_the_pipeline_runs_to_its_end_where_the_bar_is_reached(folder: Path, tmp_path: Path):
-    import json
-
     import pyarrow.parquet as pq
 
     for name in ("corpus.txt", "train.csv", "dev.csv"):

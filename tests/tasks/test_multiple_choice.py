@@ -168,7 +168,7 @@ def test_another_number_of_choices_names_file_and_row() -> None:
 def test_answers_that_name_no_choice_and_choices_that_are_empty_or_alike_are_listed() -> None:
     task = make_task()
     options = [["a", "b"], ["a", " "], ["a", "a"], ["a", "b"]]
-    columns = {"question": list("qrst"), "options": options, "answer": ["C", "A", "0", None]}
+    columns = {"question": list("qr t"), "options": options, "answer": ["C", "A", "0", None]}
     examples = selected(task, columns)
     assert list(task.fit(examples).faults(examples)) == [
         Fault(
@@ -179,6 +179,7 @@ def test_answers_that_name_no_choice_and_choices_that_are_empty_or_alike_are_lis
             "--set task_settings.first_answer=1 where numbers begin with 1",
         ),
         Fault("warning", "a choice is empty", "t.jsonl", 2),
+        Fault("warning", "the question is empty", "t.jsonl", 3),
         Fault("warning", "two choices are the same", "t.jsonl", 3),
         Fault("error", "the label column holds nothing here, expected one of 0 to 1, or A to B", "t.jsonl", 4),
     ]
@@ -215,7 +216,7 @@ def test_a_column_that_was_asked_for_has_to_be_there() -> None:
 def test_a_single_choice_is_refused() -> None:
     task = make_task()
     examples = selected(task, {"question": ["q"], "options": [["a"]], "label": ["0"]})
-    with pytest.raises(InputFileError, match=r"t\.jsonl:1: the first question has 1 choices, expected two at least"):
+    with pytest.raises(InputFileError, match=r"t\.jsonl:1: the first question leaves no choice, expected two at least"):
         task.fit(examples)
     with pytest.raises(ValueError, match="choice_columns: one column leaves no choice"):
         make_task(choice_columns=["option1"])
