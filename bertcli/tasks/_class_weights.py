@@ -74,4 +74,7 @@ def tensor(weights: tuple[float, ...] | None, device: torch.device) -> torch.Ten
     """The weights on a device, (classes,); copied there once."""
     import torch
 
-    return None if weights is None else torch.tensor(weights, device=device)
+    if weights is None:
+        return None
+    with torch.inference_mode(False):  # what an evaluation makes first must do for training too
+        return torch.tensor(weights, device=device)

@@ -202,6 +202,16 @@ def test_the_loss_of_the_whole_training_split_is_that_of_torch(weights: Any, smo
     assert loss_per_example(task, logits, LABELS) == pytest.approx(float(expected))
 
 
+def test_weights_that_an_evaluation_met_first_serve_in_training() -> None:
+    task = make_task(class_weights={"a": 0.125}).fit(examples_of(LABELS))
+    logits = torch.zeros(2, 3, requires_grad=True)
+    batch = Batch({"labels": torch.tensor([0, 1])}, example_ids=np.arange(2))
+    with torch.inference_mode():
+        task.loss(logits, batch)
+    task.loss(logits, batch).total.backward()
+    assert logits.grad is not None
+
+
 def test_weights_have_the_mean_1_over_the_training_split() -> None:
     task = make_task(class_weights={"a": 10, "c": 3}).fit(examples_of(LABELS))
     assert task.class_weights is not None
