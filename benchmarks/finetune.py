@@ -8,7 +8,8 @@ warm-up, longest sequence, a linear schedule, AdamW without decay, clipping at 1
 turns. ``--speed`` measures one epoch on a part of the training split for several rounds; ``--scores`` trains on all of
 it with several seeds, scores the predictions of both with the same scorer, and measures speed as well. Examples and
 tokens (pieces without padding) are those of the training split in all epochs, over the time of the training steps
-alone: no start-up, evaluation or checkpoints; whole processes, with all of these, stand beside. Contestants:
+alone: no start-up, evaluation or checkpoints. Whole processes, with all of these, stand beside: their time by the
+clock, and the processor's, which others on the machine hardly change. Contestants:
 
 * ``trainer``: ``Trainer`` as it comes (fp32), see ``finetune_trainer.py``
 * ``trainer bf16``: the same with ``bf16=True``
@@ -26,6 +27,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import shlex
 import statistics
 import subprocess
@@ -139,7 +141,7 @@ def train_one(
     for setting in ("epochs", "batch_size", "lr", "warmup", "max_length"):
         command += ["--" + setting.replace("_", "-"), str(getattr(arguments, setting))]
     command += ["--seed", str(seed)]
-    started_at = time.monotonic()
+    started_at, worked_before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     if name in FLAGS:
         script = Path(__file__).with_name("finetune_trainer.py")
         start([str(script), "--task", arguments.task, *command, *FLAGS[name], "--output", str(output)])
@@ -154,7 +156,9 @@ def train_one(
             "tokens": json.loads((output / "result.json").read_text())["tokens_seen"],
             "predictions": [line["pred"] for line in lines_of(output / "predictions" / "dev.jsonl")],
         }
-    return found | {"seconds": time.monotonic() - started_at}
+    worked = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = worked.ru_utime + worked.ru_stime - worked_before.ru_utime - worked_before.ru_stime
+    return found | {"seconds": time.monotonic() - started_at, "processor_seconds": processor}
 
 
 def start(command: list[str]) -> None:
@@ -189,8 +193,7 @@ def as_run(name: str, seed: int, found: dict[str, Any], task: Task, examples: fl
         "scores": task.score(dev, found["predictions"]),
         "examples_per_second": examples / found["train_seconds"],
         "tokens_per_second": found["tokens"] / found["train_seconds"],
-        "train_seconds": found["train_seconds"],
-        "seconds": found["seconds"],
+        **{name: found[name] for name in ("train_seconds", "seconds", "processor_seconds")},
     }
 
 
@@ -213,16 +216,32 @@ def show(arguments: argparse.Namespace, what: dict[str, Any], runs: list[Run]) -
         show_scores(of, width)
     turns = "rounds" if arguments.speed else "seeds"
     print(f"training alone, and whole processes; median of {max(map(len, of.values()))} {turns}")
-    titles = ("examples/s", "min", "max", "tokens/s", "bertcli is", "seconds", "bertcli is")
+    titles = (
+        "examples/s",
+        "min",
+        "max",
+        "tokens/s",
+        "bertcli is",
+        "seconds",
+        "bertcli is",
+        "processor s",
+        "bertcli is",
+    )
     print(f"{'':<{width}}" + "".join(f"{title:>12}" for title in titles))
     for name, mine in of.items():
         speeds = [run["examples_per_second"] for run in mine]
         cells = [f"{value:,.1f}" for value in (statistics.median(speeds), min(speeds), max(speeds))]
-        cells += [f"{median_of(mine, 'tokens_per_second'):,.0f}", "–", f"{median_of(mine, 'seconds'):,.1f}", "–"]
-        if "bertcli" in of:
-            cells[4] = f"{median_of(of['bertcli'], 'examples_per_second') / statistics.median(speeds):.2f} ×"
-            cells[6] = f"{median_of(mine, 'seconds') / median_of(of['bertcli'], 'seconds'):.2f} ×"
+        cells += [f"{median_of(mine, 'tokens_per_second'):,.0f}", times(of, name, "train_seconds")]
+        for figure in ("seconds", "processor_seconds"):
+            cells += [f"{median_of(mine, figure):,.1f}", times(of, name, figure)]
         print(f"{name:<{width}}" + "".join(f"{cell:>12}" for cell in cells))
+
+
+def times(of: dict[str, list[Run]], name: str, figure: str) -> str:
+    """How many times as long a contestant takes as bertcli."""
+    if "bertcli" not in of:
+        return "–"
+    return f"{median_of(of[name], figure) / median_of(of['bertcli'], figure):.2f} ×"
 
 
 def show_scores(of: dict[str, list[Run]], width: int) -> None:
