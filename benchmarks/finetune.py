@@ -35,6 +35,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def main() -> None:
         files = {split: Path(scratch) / f"{split}{task.suffix}" for split in ("train", "dev")}
         task.write(train, files["train"])
         task.write(dev, files["dev"])
+        dev = task.read(files["dev"])  # in the order of the file, as predictions are
         for seed in arguments.seeds if arguments.scores else range(arguments.rounds):
             for name in [*arguments.only, *(f"bertcli {flags}" for flags in arguments.bertcli_arguments)]:
                 if any(run["contestant"] == name and run["seed"] == seed for run in runs):
@@ -107,9 +109,6 @@ def parse() -> argparse.Namespace:
 
 def described(arguments: argparse.Namespace, train: list[Example], dev: list[Example]) -> dict[str, Any]:
     """What figures belong to."""
-    import torch
-    import transformers
-
     names = ("task", "model", "epochs", "batch_size", "lr", "warmup", "max_length")
     return {
         "settings": {
@@ -118,7 +117,7 @@ def described(arguments: argparse.Namespace, train: list[Example], dev: list[Exa
             "dev_examples": len(dev),
         },
         "machine": f"{platform.machine()}, {available_cores()} cores",
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+        "versions": {name: version(name) for name in ("torch", "transformers")},
     }
 
 
