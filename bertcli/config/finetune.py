@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from bertcli.config.long_texts import LongTexts
 from bertcli.config.recipe import RecipeName, Transfer, under_recipe
 from bertcli.config.sections import Device, FinetuningSchedule, Optimizer, Precision
 from bertcli.core.settings import Flag, Settings, ShareBelowOne
@@ -67,6 +68,7 @@ class Finetune(Settings):
     """Further settings of the kind of task, e.g. labels and metrics."""
     max_length: Annotated[int, Field(ge=4), Flag("--max-length")] = 128
     """Longest sequence in pieces, special ones included; longer texts are cut."""
+    long_texts: LongTexts = LongTexts()
     batch_size: Annotated[int, Field(ge=1), Flag("--batch-size")] = 32
     """Examples per optimizer step over all devices."""
     accumulate: Annotated[int, Field(ge=1), Flag("--accumulate")] = 1

@@ -13,6 +13,8 @@ Shapes are in words, always in this order: ``(batch, seq)``. Columns keep transf
 ``next_sentence_label``    (sequences,)        0 next, 1 random; likewise ``sentence_order_label`` and others
 ``capitalization_labels``  (batch, seq)        1 capitalised, 0 not, ``-100`` at specials and padding
 ``token_document_labels``  (batch, seq)        1 also elsewhere in its document, 0 not, ``-100`` likewise
+``sequence_items``         (sequences,)        the item of each sequence, where items have several (choices, chunks)
+``item_sequences``         (items, most)       the sequences of each item in order, then -1
 =========================  ==================  =========================================================
 
 Columns whose name ends in ``labels`` are (batch, seq), those whose name ends in ``label`` (sequences,). Where rows hold

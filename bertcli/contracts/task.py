@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bertcli.config.long_texts import Strategy
 from bertcli.core.component_folder import Folder
 from bertcli.core.ranges import ranges
 from bertcli.core.settings import Settings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bertcli.contracts.batch import Batch, Columns
     from bertcli.contracts.loss import Loss
     from bertcli.contracts.vocabulary import Vocabulary
+    from bertcli.text.key_sentences import Ranking
 
 TASKS = Folder("bertcli.tasks", "task")
 
@@ -105,13 +107,21 @@ class Limits:
 
     max_length: int
     """Pieces, special ones included."""
+    strategy: Strategy = "head"
+    """What is read of a longer text; of a pair of texts always the heads."""
+    ranking: Ranking | None = None
+    """What finds key sentences, where these are read."""
+    chunk_stride: int = 0
+    """Pieces that neighbouring chunks share."""
+    max_chunks: int | None = None
+    """Chunks of a text at most."""
 
 
 @dataclass(frozen=True)
 class Features:
     """Encoded examples as flat arrays: nothing is padded and nothing is a Python object per row.
 
-    An *item* is one row of labels: usually one sequence, or several, as in multiple choice.
+    An *item* is one row of labels: usually one sequence, or several, as in multiple choice or the chunks of a document.
     """
 
     input_ids: NDArray[np.int32]
@@ -139,9 +149,17 @@ class Features:
         return len(self.examples)
 
     def lengths(self) -> NDArray[np.int64]:
-        """(items,) the length of each item's longest sequence."""
-        lengths: NDArray[np.int64] = np.diff(self.offsets)
-        return lengths if self.item_starts is None else np.maximum.reduceat(lengths, self.item_starts[:-1])
+        """(items,) the pieces in all sequences of each item."""
+        starts = self.offsets if self.item_starts is None else self.offsets[self.item_starts]
+        lengths: NDArray[np.int64] = np.diff(starts)
+        return lengths
+
+    def sequence_counts(self) -> NDArray[np.int64]:
+        """(items,) the sequences of each item."""
+        if self.item_starts is None:
+            return np.ones(self.items, dtype=np.int64)
+        counts: NDArray[np.int64] = np.diff(self.item_starts)
+        return counts
 
     def sequences_of(self, items: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(sequences,) those of these items, in order, and (sequences,) which of ``items`` each belongs to."""

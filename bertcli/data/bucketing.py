@@ -97,10 +97,12 @@ class BucketedBatches:
         return prepared_ahead(jobs(), workers)
 
     def evaluation(self, *, batch_size: int) -> Iterator[tuple[NDArray[np.int64], Batch]]:
-        """All items once, longest first, with the items of each batch."""
+        """All items once, longest first, with the items of each batch: as many as have ``batch_size`` sequences.
+
+        A single item may have more.
+        """
         order = np.argsort(self.features.lengths(), kind="stable")[::-1]
-        for at in range(0, len(order), batch_size):
-            items = order[at : at + batch_size]
+        for items in _of_so_many(order, self.features.sequence_counts(), batch_size):
             yield items, self.make(items)
 
     def make(self, items: NDArray[np.int64], *, epoch: int = 0) -> Batch:
@@ -121,6 +123,7 @@ class BucketedBatches:
             columns["attention_mask"] = real.astype(np.int64)
         if features.item_starts is not None:
             columns["sequence_items"] = sequence_items
+            columns["item_sequences"] = _by_item(sequence_items, len(items))
         if self.firsts_only:
             # No targets: the last layer is then computed at the first position alone.
             columns["target_positions"] = np.zeros((len(sequences), 0), dtype=np.int64)
@@ -145,6 +148,28 @@ class BucketedBatches:
     ) -> StepBatches:
         batches = (self.make(piece, epoch=epoch) for piece in pieces)
         return StepBatches(tuple(batches if finish is None else map(finish, batches)), after)
+
+
+def _of_so_many(order: NDArray[np.int64], counts: NDArray[np.int64], most: int) -> Iterator[NDArray[np.int64]]:
+    """Items in this order, as many at a time as have no more than ``most`` sequences together, but one at least."""
+    ends = np.cumsum(counts[order])
+    start = 0
+    while start < len(order):
+        before = ends[start - 1] if start else 0
+        end = max(start + 1, int(np.searchsorted(ends, before + most, side="right")))
+        yield order[start:end]
+        start = end
+
+
+def _by_item(sequence_items: NDArray[np.int64], items: int) -> NDArray[np.int64]:
+    """(items, most) the sequences of each item in order, with -1 after the last.
+
+    Made here because the shape of it would have to wait for a device there.
+    """
+    counts = np.bincount(sequence_items, minlength=items)
+    places = np.arange(int(counts.max()))
+    starts = np.cumsum(counts) - counts
+    return np.where(places < counts[:, None], starts[:, None] + places, -1)
 
 
 def micro_batches(

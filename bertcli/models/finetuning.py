@@ -22,12 +22,16 @@ from bertcli.models.readouts import Readout
 class FinetuningModel(nn.Module):
     """Holds the encoder, what is read of it and a fresh head for the task, with weights from torch's generator."""
 
-    def __init__(self, architecture: Any, encoder: Any, readout: Readout, task: Task) -> None:
+    def __init__(
+        self, architecture: Any, encoder: Any, readout: Readout, task: Task, chunk_pooling: nn.Module | None = None
+    ) -> None:
+        """``chunk_pooling`` makes one vector of those of a document's chunks, where texts are read so."""
         super().__init__()
         self.architecture = architecture
         self.encoder = encoder
         self.readout = readout
-        width = readout.width(encoder.config)
+        self.chunk_pooling = chunk_pooling
+        width: Any = readout.width(encoder.config) if chunk_pooling is None else chunk_pooling.outputs
         self.head = architecture.head(task.head, encoder, outputs=task.outputs, inputs=width)
         self.task = task
         self.reused_labels: tuple[str, ...] = ()
@@ -78,19 +82,25 @@ class FinetuningModel(nn.Module):
 
     def logits(self, batch: Batch) -> torch.Tensor:
         """What the task makes of the head's outputs: (items, outputs), or (sequences, seq, outputs) of pieces."""
-        return self.task.logits(self.head(self.readout(self.encoder(batch), batch)), batch)
+        read = self.readout(self.encoder(batch), batch)
+        if self.chunk_pooling is not None:
+            read = self.chunk_pooling(read, batch["item_sequences"])
+        return self.task.logits(self.head(read), batch)
 
     def assembled(self) -> Any:
         """Transformers' model made of these parts, sharing their parameters, for saving; it may lack the head."""
-        heads = {self.task.head: self.head} if self.readout.has_class else {}
+        heads = {} if self.other_heads() else {self.task.head: self.head}
         model = self.architecture.assemble(self.encoder, heads)
         for name, value in self.task.model_facts().items():
             setattr(model.config, name, value)
         return model
 
     def other_heads(self) -> dict[str, nn.Module]:
-        """The parts that no class of transformers has a place for, by name."""
-        return {} if self.readout.has_class else {self.task.head: self.head}
+        """The parts that no class of transformers has a place for, by name: none of them reads chunks."""
+        if self.readout.has_class and self.chunk_pooling is None:
+            return {}
+        learned = self.chunk_pooling is not None and list(self.chunk_pooling.parameters())
+        return {self.task.head: self.head, **({"chunk_pooling": self.chunk_pooling} if learned else {})}
 
     def facts(self) -> dict[str, Any]:
         """What a record of the saved model says of it: how sequences are read, where there is a choice."""

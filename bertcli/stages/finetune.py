@@ -20,6 +20,7 @@ from bertcli.errors import ConfigError
 from bertcli.models.checkpoint import save_model
 from bertcli.stages.finetune_session import FinetunePlan, Session
 from bertcli.stages.finetune_training import metrics_of, predict_split, train_model
+from bertcli.stages.long_texts import reading_of
 from bertcli.training import results
 from bertcli.training.checkpoints import newest_checkpoint
 from bertcli.training.results import RESULT_NAME, Result
@@ -107,10 +108,14 @@ def _tell(plan: FinetunePlan) -> None:
     counts = ", ".join(f"{count:,} {name}" for name, count in plan.examples.items())
     amount = f"{plan.steps:,} steps ({plan.epochs:.3g} x the training split)"
     notice(f"{counts} examples; {amount}, learning rate {plan.learning_rate:g}")
+    if plan.long_texts == "chunks":
+        chunks = ", ".join(f"{count:,} of {name}" for name, count in plan.sequences.items())
+        notice(f"chunks of up to {plan.max_length} pieces: {chunks}")
+    room = f"{plan.max_chunks} chunks" if plan.max_chunks else f"{plan.max_length} pieces"
     for split, cut in plan.truncated.items():
         if cut:
             notice(
-                f"{split}: {cut:,} of {plan.examples[split]:,} examples are longer than {plan.max_length} pieces and "
+                f"{split}: {cut:,} of {plan.examples[split]:,} examples are longer than {room} and "
                 f"lose {plan.lost_tokens[split]:,} in all"
             )
 
@@ -178,14 +183,15 @@ def _one_seed(session: Session, run: RunDirectory, seed: int, stop: StopRequest)
     model, trainer = train_model(session, run, seed, stop)
     state = trainer.state
     accelerator = session.accelerator
-    parts = ["encoder", *(["pooler"] if session.reads_pooler else []), session.task.head]
+    others = model.other_heads()
+    parts = ["encoder", *(["pooler"] if session.reads_pooler else []), session.task.head, *others]
     save_model(
         run.model,
         model.assembled(),
         trained=parts,
         tokenizer=session.tokenizer,
-        other_heads=model.other_heads(),
-        facts=model.facts(),
+        other_heads=others,
+        facts=model.facts() | reading_of(session.config),
     )
     predictions: dict[str, list[Prediction]] = {}
     for split in session.splits.all()[1:]:

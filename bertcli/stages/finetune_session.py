@@ -12,7 +12,7 @@ from accelerate import Accelerator
 
 from bertcli.config.finetune import DEFAULT_MODEL, Finetune
 from bertcli.config.loader import FlagValue, load_config
-from bertcli.contracts.task import TASKS, Features, Limits, Task
+from bertcli.contracts.task import TASKS, Features, Task
 from bertcli.core.messages import notice
 from bertcli.data.bucketing import BucketedBatches, steps_per_epoch
 from bertcli.data.splits import Splits, check_metrics, find_files, load_hub_splits, metric_suffix, read_splits
@@ -27,6 +27,7 @@ from bertcli.models.finetuning import FinetuningModel, restart_pooler
 from bertcli.models.readouts import Readout, readout_for
 from bertcli.models.reinitialisation import reinitialise
 from bertcli.stages.finetune_transfer import carry_over, check_layers, recipe_of, settle_pooling, tell, tell_reused
+from bertcli.stages.long_texts import limits_of, pooling_of
 from bertcli.tasks import FoundTask, find_task
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
@@ -64,6 +65,10 @@ class FinetunePlan:
     seeds: list[int]
     device: str
     precision: str
+    long_texts: str
+    sequences: dict[str, int]
+    """Of each split: as many as examples, but where a document is several chunks."""
+    max_chunks: int | None
     recipe: dict[str, Any]
     """The recipe's name and what it set, by dotted key; empty without one."""
     example: str | None = None
@@ -104,7 +109,7 @@ class Session:
         session = cls(config, found, splits, {}, tokenizer, accelerator, 0, 0, trained, weights)
         model = session.build(config.seed)
         segments = _check_fits(model.encoder.config, config, tokenizer)
-        limits = Limits(config.max_length)
+        limits = limits_of(config, splits)
         features = {split.split: splits.task.encode(split, tokenizer, limits) for split in splits.all()}
         if not segments and features["train"].has_pairs:
             notice("the model knows one segment only: both texts of a pair are told apart by [SEP] alone")
@@ -158,9 +163,10 @@ class Session:
             encoder = architecture.build(encoder.config, pooled=readout.needs_pooler)
         elif readout.needs_pooler and not self.pooler_is_trained:
             restart_pooler(encoder, spread=encoder.config.initializer_range)
+        pooling = pooling_of(self.config, readout.width(encoder.config))
         if transfer.reinit_layers:
             reinitialise(architecture, encoder, layers=transfer.reinit_layers, pooled=readout.needs_pooler)
-        model = FinetuningModel(architecture, encoder, readout, self.task)
+        model = FinetuningModel(architecture, encoder, readout, self.task, pooling)
         carry_over(self.config, loaded, model, self.labels, pooler_is_trained=self.pooler_is_trained)
         return model
 
@@ -202,6 +208,9 @@ class Session:
             seeds=list(range(config.seed, config.seed + config.seeds)),
             device=self.accelerator.device.type,
             precision=config.precision,
+            long_texts=config.long_texts.strategy,
+            sequences={name: len(features.lost) for name, features in self.features.items()},
+            max_chunks=config.long_texts.max_chunks,
             recipe=recipe_of(config),
             example=self._first_example() if config.text else None,
         )

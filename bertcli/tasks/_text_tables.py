@@ -16,7 +16,7 @@ from bertcli.core.messages import notice
 from bertcli.core.settings import Settings
 from bertcli.data import tables
 from bertcli.data.class_folders import read_class_folders
-from bertcli.data.features import encode_sequences
+from bertcli.data.features import encode_documents, encode_sequences
 
 if TYPE_CHECKING:
     import torch
@@ -161,7 +161,7 @@ class TextTableTask(TableTask):
 
     def count(self, columns: batch.Columns) -> int:
         """Every example is a target."""
-        return len(columns["input_ids"])
+        return len(columns.get("item_sequences", columns["input_ids"]))
 
     def logits(self, outputs: torch.Tensor, batch: batch.Batch) -> torch.Tensor:
         """As they are: (items, outputs)."""
@@ -175,9 +175,11 @@ def encode(
     labels: NDArray[Any] | None = None
     if "label" in examples.columns:
         labels = np.asarray([label(written) for written in examples.columns["label"]], dtype=dtype)
-    features = encode_sequences(
-        examples.columns["text"], examples.columns.get("pair"), tokenizer, max_length=limits.max_length
-    )
+    texts, pairs = examples.columns["text"], examples.columns.get("pair")
+    if pairs is None:
+        features = encode_documents(texts, tokenizer, limits)
+    else:
+        features = encode_sequences(texts, pairs, tokenizer, max_length=limits.max_length)
     return features if labels is None else features.with_item_columns(labels=labels)
 
 

@@ -125,7 +125,7 @@ class MultiLabel(_labels.LabelledTask):
 
     def count(self, columns: Columns) -> int:
         """Every label of every example is a target."""
-        return len(columns["input_ids"]) * self.outputs
+        return super().count(columns) * self.outputs
 
     def loss(self, logits: torch.Tensor, batch: Batch) -> Loss:
         """Binary cross-entropy, summed over examples and labels."""

@@ -102,6 +102,17 @@ def test_its_loss_is_a_sum(name: str) -> None:
     assert loss_of([0, 1, 2]) == pytest.approx(loss_of([0]) + loss_of([1, 2]))
 
 
+def test_a_document_in_chunks_is_no_more_targets_than_its_head(name: str) -> None:
+    task, examples, features = opened(name)
+    if task.head != "classification" or features.has_pairs:
+        pytest.skip("it does not read documents in chunks")
+    in_chunks = task.encode(examples, Letters(), Limits(4, "chunks"))
+    assert len(in_chunks.lost) > in_chunks.items == features.items
+    items = np.arange(features.items)
+    whole, cut = (BucketedBatches(found, 0, task.count).make(items).counts for found in (features, in_chunks))
+    assert whole == cut
+
+
 def test_predictions_can_be_scored_and_written(name: str) -> None:
     task, examples, features = opened(name)
     batches = BucketedBatches(features, 0, task.count)

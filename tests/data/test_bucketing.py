@@ -94,11 +94,27 @@ def test_several_sequences_of_an_item_stay_together() -> None:
     assert batch["input_ids"][:, 0].tolist() == [12, 13, 10, 11]
     assert batch["labels"].tolist() == [1, 0]
     assert batch["sequence_items"].tolist() == [0, 0, 1, 1]
+    assert batch["item_sequences"].tolist() == [[0, 1], [2, 3]]
+
+
+def test_a_batch_says_which_sequences_each_item_has() -> None:
+    features = replace(make_features([3, 5, 2, 4]), examples=np.arange(2), item_starts=np.asarray([0, 1, 4]))
+    batch = batches_of(features).make(np.asarray([1, 0, 1]))
+    assert batch["item_sequences"].tolist() == [[0, 1, 2], [3, -1, -1], [4, 5, 6]]
+
+
+def test_evaluation_cuts_its_batches_by_sequences() -> None:
+    counts = np.asarray([1, 5, 2, 2, 1])
+    features = replace(make_features([3] * counts.sum()), examples=np.arange(5), item_starts=np.cumsum([0, *counts]))
+    found = [items.tolist() for items, _ in batches_of(features).evaluation(batch_size=4)]
+    # Longest first: the item of five sequences is alone, the two of two fill a batch.
+    assert [sorted(items) for items in found] == [[1], [2, 3], [0, 4]]
 
 
 def test_items_may_have_different_numbers_of_sequences() -> None:
     features = replace(make_features([3, 5, 2, 4]), examples=np.arange(2), item_starts=np.asarray([0, 1, 4]))
-    assert features.lengths().tolist() == [3, 5]
+    assert features.lengths().tolist() == [3, 11]
+    assert features.sequence_counts().tolist() == [1, 3]
     sequences, items = features.sequences_of(np.asarray([1, 0, 1]))
     assert sequences.tolist() == [1, 2, 3, 0, 1, 2, 3]
     assert items.tolist() == [0, 0, 0, 1, 2, 2, 2]

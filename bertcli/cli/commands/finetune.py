@@ -13,6 +13,7 @@ from bertcli.tasks import preset_names
 
 if TYPE_CHECKING:
     from bertcli.stages.finetune import FinetuneReport
+    from bertcli.stages.finetune_long import LongReport
     from bertcli.stages.finetune_session import FinetunePlan
 
 app = command_app()
@@ -33,6 +34,9 @@ def body(config: Finetune, as_json: bool) -> None:
     from bertcli.stages.finetune import finetune
     from bertcli.stages.finetune_session import FinetunePlan
 
+    if config.long_texts.strategy == "all":
+        _every_strategy(config, as_json)
+        return
     report = finetune(config)
     if isinstance(report, FinetunePlan):
         console.show_json(report.dump()) if as_json else _show_plan(report)
@@ -42,7 +46,37 @@ def body(config: Finetune, as_json: bool) -> None:
         raise ThresholdMissedError("; ".join(report.missed), hint=f"the run is complete in {report.directory}")
 
 
-def _show_plan(plan: FinetunePlan) -> None:
+def _every_strategy(config: Finetune, as_json: bool) -> None:
+    from bertcli.stages.finetune_long import LongPlan, finetune_every_strategy
+
+    report = finetune_every_strategy(config)
+    if as_json:
+        console.show_json(report.dump())
+    elif isinstance(report, LongPlan):
+        for strategy, plan in report.plans.items():
+            _show_plan(plan, f"{plan.task} with --long {strategy}")
+    else:
+        _show_strategies(report)
+    if not isinstance(report, LongPlan) and report.missed:
+        raise ThresholdMissedError("; ".join(report.missed), hint=f"the runs are complete in {report.directory}")
+
+
+def _show_strategies(report: LongReport) -> None:
+    first = report.strategies[0].result
+    rows = []
+    for found in report.strategies:
+        result = found.result
+        values = [row[result.primary] for row in result.per_seed]
+        cells = _cell(result.primary, result.mean, values), f"{found.lost_pieces:,}", f"{result.elapsed_seconds:.1f}"
+        rows.append((found.strategy, *cells))
+    seeds = f", {len(first.seeds)} seeds" if len(first.seeds) > 1 else ""
+    title = f"{first.task} on {first.split}, n = {first.n:,}{seeds}"
+    columns = ("strategy", first.primary, f"pieces lost of {first.split}", "seconds")
+    console.show_table(title, columns, rows)
+    console.show_facts("written", {"runs": report.directory})
+
+
+def _show_plan(plan: FinetunePlan, what: str | None = None) -> None:
     frozen = plan.trained_parameters < plan.parameters
     trained = f", {plan.trained_parameters:,} of them trained" if frozen else ""
     facts = {
@@ -54,6 +88,7 @@ def _show_plan(plan: FinetunePlan) -> None:
         "cut": ", ".join(
             f"{name} {plan.truncated[name]:,} examples, {plan.lost_tokens[name]:,} pieces" for name in plan.truncated
         ),
+        "long texts": plan.long_texts,
         "seeds": ", ".join(map(str, plan.seeds)),
         "device": f"{plan.device}, {plan.precision}",
     }
@@ -63,7 +98,8 @@ def _show_plan(plan: FinetunePlan) -> None:
         )
     if plan.example is not None:
         facts["first example"] = plan.example
-    console.show_facts(f"{plan.task}: nothing is trained yet", {name: fact for name, fact in facts.items() if fact})
+    title = f"{what or plan.task}: nothing is trained yet"
+    console.show_facts(title, {name: fact for name, fact in facts.items() if fact})
 
 
 def _show_report(report: FinetuneReport) -> None:
