@@ -46,6 +46,9 @@ class Encoding(Protocol):
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Piece ids of each text, without special pieces."""
 
+    def encode_with_places(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64]]]:
+        """The same, and (pieces, 2) where in its text each piece begins and ends, in characters."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -189,17 +192,22 @@ class Features:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One line of ``predictions/SPLIT.jsonl``. ``gold`` is None where the split has no labels."""
+    """One line of ``predictions/SPLIT.jsonl``. ``gold`` is None where the split has no labels.
+
+    ``score`` is a figure besides the probabilities that a metric asks for.
+    """
 
     id: str
     gold: Any
     pred: Any
     probs: Any = None
+    score: float | None = None
 
     def dump(self) -> dict[str, Any]:
-        """As JSON values; ``probs`` only where there are any."""
+        """As JSON values; ``probs`` and ``score`` only where there are any."""
         values = {"id": self.id, "gold": self.gold, "pred": self.pred}
-        return values if self.probs is None else values | {"probs": self.probs}
+        further = {"probs": self.probs, "score": self.score}
+        return values | {name: value for name, value in further.items() if value is not None}
 
 
 class Task(Protocol):

@@ -84,13 +84,17 @@ def find_splits(
 ) -> dict[str, list[tuple[str, list[Path]]]]:
     """The files of a folder by split: ``train.tsv``, ``dev.csv.gz``, …; ``names`` are those of the parts of a split.
 
-    Raises ``InputFileError`` where two files claim one part.
+    Where no file has a split's plain name, one is taken that says it, as ``train-v1.1.json`` does. Raises
+    ``InputFileError`` where two files claim one part.
     """
     found: dict[str, list[tuple[str, list[Path]]]] = {}
+    listed_files = sorted(directory.iterdir())
     for split in SPLIT_NAMES:
         for part in names.get(split, (split,)):
             stems = SPLIT_NAMES[split] if part == split else (part,)
-            files = sorted(file for file in directory.iterdir() if stem(file, suffixes) in stems)
+            files = [file for file in listed_files if stem(file, suffixes) in stems]
+            if not files and part == split:
+                files = [file for file in listed_files if split_of_file(file, suffixes) == split]
             if len(files) > 1:
                 listed = ", ".join(file.name for file in files)
                 raise InputFileError(
@@ -114,11 +118,12 @@ def stem(path: Path, suffixes: Sequence[str] = SUFFIXES) -> str | None:
 
 
 def split_of_file(path: Path, suffixes: Sequence[str] = SUFFIXES) -> str | None:
-    """The split that a file's name says: ``dev_matched.tsv`` is dev."""
-    start = (stem(path, suffixes) or "").lower()
-    for split, names in SPLIT_NAMES.items():
-        if any(start == name or start.startswith((f"{name}_", f"{name}-", f"{name}.")) for name in names):
-            return split
+    """The split that a file's name says first, as ``dev_matched.tsv`` does, or else last, as ``squad_dev.json``."""
+    words = re.split(r"[_.-]", (stem(path, suffixes) or "").lower())
+    for word in (words[0], words[-1]):
+        for split, names in SPLIT_NAMES.items():
+            if word in names:
+                return split
     return None
 
 

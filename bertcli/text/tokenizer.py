@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ from bertcli.text.pieces import CONTINUATION, LONGEST_SEQUENCE, LONGEST_WORD, SP
 from bertcli.text.word_cache import EncodedTexts, WordCache
 
 _TEXTS_PER_CALL = 4096
+_PLACED_TEXTS_PER_CALL = 512  # places take hundreds of bytes for each byte of a text
 _CHARACTERS_PER_CALL = 4_000_000
 
 
@@ -188,6 +190,14 @@ class Tokenizer:
         """Piece ids of one text, and where in it each piece begins and ends, in characters."""
         encoding = self._backend.encode(text, add_special_tokens=False)
         return encoding.ids, encoding.offsets
+
+    def encode_with_places(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64]]]:
+        """The same of many texts: piece ids of each, and (pieces, 2) the places of its pieces."""
+        for at in range(0, len(texts), _PLACED_TEXTS_PER_CALL):
+            some = texts[at : at + _PLACED_TEXTS_PER_CALL]
+            for encoding in self._backend.encode_batch(some, add_special_tokens=False):
+                places = np.fromiter(chain.from_iterable(encoding.offsets), np.int64, 2 * len(encoding.ids))
+                yield np.array(encoding.ids, dtype=np.int32), places.reshape(-1, 2)
 
     def offsets(self, texts: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
         """Where each piece of each text begins and ends in it, in characters."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,10 @@ class Letters:
     def encode(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         return [np.asarray([ord(letter) % 250 + 10 for letter in text], dtype=np.int32) for text in texts]
 
+    def encode_with_places(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int64]]]:
+        for text, ids in zip(texts, self.encode(texts), strict=True):
+            yield ids, np.stack([np.arange(len(text)), np.arange(len(text)) + 1], axis=1)
+
 
 # One small training split for each kind, in the columns that ``select`` gives; a new kind adds its own here.
 COLUMNS: dict[str, dict[str, list[Any]]] = {
@@ -37,6 +41,12 @@ COLUMNS: dict[str, dict[str, list[Any]]] = {
         "question": ["g", "h i", "j"],
         "choices": [Choices(("k", "l m")), Choices(("n", "o")), Choices(("p q", "r"))],
         "label": ["0", "1", "0"],
+    },
+    "question_answering": {
+        "question": ["a?", "b?", "c?"],
+        "context": ["d e f", "g", "h i"],
+        "impossible": [None, None, None],
+        "label": [(("e", 2),), (("g", 0), ("g", 0)), ()],
     },
     "regression": {"text": ["a b", "c", "d e f"], "label": ["1", "2.5", "3"]},
 }

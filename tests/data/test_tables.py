@@ -195,6 +195,20 @@ def test_folders_are_searched_for_splits_by_name(tmp_path: Path) -> None:
     }
 
 
+def test_a_split_is_found_within_a_longer_name_where_none_has_it_alone(tmp_path: Path) -> None:
+    for name in ("train-v1.1.json", "cmrc2018_dev.json", "test.json", "test_old.json"):
+        write(tmp_path / name, "x")
+    found = tables.find_splits(tmp_path, {}, (".json",))
+    assert {split: [file.name for _, files in parts for file in files] for split, parts in found.items()} == {
+        "train": ["train-v1.1.json"],
+        "dev": ["cmrc2018_dev.json"],
+        "test": ["test.json"],
+    }
+    write(tmp_path / "train-v2.0.json", "x")
+    with pytest.raises(InputFileError, match=r"could be the train split: train-v1\.1\.json, train-v2\.0\.json"):
+        tables.find_splits(tmp_path, {}, (".json",))
+
+
 def test_two_files_for_one_split_are_a_fault(tmp_path: Path) -> None:
     for name in ("train.tsv", "train.csv"):
         write(tmp_path / name, "x")
@@ -204,7 +218,15 @@ def test_two_files_for_one_split_are_a_fault(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "split"),
-    [("dev_matched.tsv", "dev"), ("train-00000.parquet", "train"), ("val.csv", "dev"), ("data.csv", None)],
+    [
+        ("dev_matched.tsv", "dev"),
+        ("train-00000.parquet", "train"),
+        ("val.csv", "dev"),
+        ("data.csv", None),
+        ("my_dev.tsv", "dev"),
+        ("dev_of_train.csv", "dev"),
+        ("retrain.csv", None),
+    ],
 )
 def test_a_file_name_says_its_split(name: str, split: str | None) -> None:
     assert tables.split_of_file(Path(name)) == split

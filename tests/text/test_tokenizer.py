@@ -73,6 +73,16 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return ours, transformers.BertTokenizerFast(vocab=vocabulary, **flags)
 
 
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(UNICODE, max_size=4))
+def test_places_are_those_of_transformers_beside_the_same_ids(pair: tuple[Tokenizer, Any], texts: list[str]):
+    ours, theirs = pair
+    found = list(ours.encode_with_places(texts))
+    assert [ids.tolist() for ids, _ in found] == [ids.tolist() for ids in ours.encode(texts)]
+    expected = [theirs(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"] for text in texts]
+    assert [list(map(tuple, places.tolist())) for _, places in found] == expected
+
+
 @settings(max_examples=120, deadline=None)
 @given(texts=st.lists(UNICODE, max_size=4))
 def test_ids_are_those_of_transformers(pair: tuple[Tokenizer, Any], texts: list[str]):

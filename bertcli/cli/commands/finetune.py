@@ -128,8 +128,8 @@ def _cell(name: str, mean: float, values: list[float]) -> str:
 
 
 def _figure(name: str, value: float) -> str:
-    """Scores as percentages; errors, which have a unit of their own, as they are."""
-    return f"{value:.4g}" if name in ERRORS else f"{100 * value:.1f}"
+    """Scores as percentages; errors and thresholds, which have a unit of their own, as they are."""
+    return f"{value:.4g}" if name in ERRORS or name.endswith("_threshold") else f"{100 * value:.1f}"
 
 
 body.__doc__ = (body.__doc__ or "").format(presets=", ".join(preset_names()), kinds=", ".join(TASKS.names()))
