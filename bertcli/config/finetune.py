@@ -88,6 +88,16 @@ class Finetune(Settings):
     """Seed of a dev split that has to be made and of the examples that --limit takes (default: SEED)."""
     seeds: Annotated[int, Field(ge=1), Flag("--seeds")] = 1
     """Runs with the seeds SEED, SEED+1, …; their mean and standard deviation are reported."""
+    folds: Annotated[int | None, Field(ge=2), Flag("--folds")] = None
+    """Cross-validation: hold out each of so many parts of the training split in turn; a dev split is left aside."""
+    fold: Annotated[int | None, Field(ge=1), Flag("--fold")] = None
+    """Run this one of the folds alone, from 1."""
+    restarts: Annotated[int, Field(ge=0), Flag("--restarts")] = 1
+    """Train at most so many times again, with another seed, where a run has collapsed: one class, or loss at chance."""
+    keep_best: Annotated[bool, Flag("--keep-best")] = False
+    """Take the weights that scored best on the dev split, rather than the last; scores there are then optimistic."""
+    patience: Annotated[int | None, Field(ge=1), Flag("--patience")] = None
+    """Stop after so many evaluations in a row that are no better, and take the best weights."""
     random_weights: Annotated[bool, Flag("--random-weights")] = False
     """Start from fresh weights of the same architecture: the baseline that pretraining has to beat."""
     device: Annotated[Device, Flag("--device")] = "auto"
@@ -145,6 +155,24 @@ class Finetune(Settings):
         if (self.dev or self.test) and not (self.train or self.data):
             raise ValueError("dev and test need a training split | hint: give one with --train or --data")
         return self
+
+    @model_validator(mode="after")
+    def _folds_are_runs_of_one_seed(self) -> Self:
+        if self.folds is not None and self.seeds > 1:
+            raise ValueError(
+                "folds and seeds exclude one another: every fold is a training of its own, and their spread has both "
+                "in it | hint: repeat the cross-validation with another --seed"
+            )
+        if self.fold is not None and (self.folds is None or self.fold > self.folds):
+            raise ValueError(
+                f"there is no fold {self.fold} of {self.folds or 0} | hint: --folds says how many there are"
+            )
+        return self
+
+    @property
+    def selects(self) -> bool:
+        """Whether evaluations on the dev split choose the weights."""
+        return self.keep_best or self.patience is not None
 
     def flags_of_the_task(self) -> dict[str, Any]:
         """The settings of the kind of task that have a flag of their own, where they are given."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from bertcli.contracts.batch import Batch, Columns
     from bertcli.contracts.loss import Loss
+    from bertcli.contracts.tally import Tally
     from bertcli.contracts.vocabulary import Vocabulary
     from bertcli.text.key_sentences import Ranking
 
@@ -33,6 +34,9 @@ TASKS = Folder("bertcli.tasks", "task")
 
 LOSS_NAME = "task"
 """The name under which a task's loss and count stand in batches, logs and models."""
+
+ERRORS = frozenset({"mse", "mae"})
+"""Metrics of which less is better, and which are no share of anything."""
 
 Reads = Literal["sequences", "pieces"]
 """What a head is put on: one vector of every sequence, or the last hidden state of every piece."""
@@ -275,6 +279,12 @@ class Task(Protocol):
 
     def score(self, predictions: Sequence[Prediction]) -> dict[str, float]:
         """Every metric, once over the whole split, as fractions."""
+
+    def tally(self, predictions: Sequence[Prediction]) -> Tally:
+        """Counts of each example whose sums give the metrics; empty where no metric is a function of sums."""
+
+    def collapsed(self, predictions: Sequence[Prediction]) -> str | None:
+        """What shows that the model has learned nothing, e.g. one class for all; None where it has learned."""
 
     def doubts(self, predictions: Sequence[Prediction]) -> list[str]:
         """What looks wrong in scored predictions, e.g. labels that seem swapped; usually nothing."""

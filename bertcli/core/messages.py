@@ -97,3 +97,14 @@ def notices_once() -> Iterator[None]:
         yield
     finally:
         install(heard)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Within the block nothing is told: for a stage that does again what it has told of."""
+    heard = reporter
+    install(Silence())
+    try:
+        yield
+    finally:
+        install(heard)

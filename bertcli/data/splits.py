@@ -12,6 +12,7 @@ from bertcli.core import fingerprints
 from bertcli.core.messages import notice
 from bertcli.data import tables
 from bertcli.data.class_folders import fingerprint_of_folders
+from bertcli.data.folds import Fold, hold_out_fold
 from bertcli.errors import ConfigError, DataError, InputFileError
 
 DEV_SHARE = 0.1
@@ -100,7 +101,12 @@ def _join(found: dict[str, list[tuple[str, list[Path]]]], split: str, part: str,
 
 
 def read_splits(
-    task: Task, files: Mapping[str, Sequence[tuple[str, Sequence[Path]]]], *, limit: int | None, seed: int
+    task: Task,
+    files: Mapping[str, Sequence[tuple[str, Sequence[Path]]]],
+    *,
+    limit: int | None,
+    seed: int,
+    fold: Fold | None = None,
 ) -> Splits:
     """Read files into splits."""
     digests: list[tuple[str, str]] = []
@@ -112,11 +118,17 @@ def read_splits(
     read = {
         split: [(name, [task.read(path) for path in paths]) for name, paths in parts] for split, parts in files.items()
     }
-    return make_splits(task, read, sha256=fingerprints.of_value(digests), limit=limit, seed=seed)
+    return make_splits(task, read, sha256=fingerprints.of_value(digests), limit=limit, seed=seed, fold=fold)
 
 
 def load_hub_splits(
-    task: Task, hub: Any, names: Mapping[str, tuple[str, ...]], *, limit: int | None, seed: int
+    task: Task,
+    hub: Any,
+    names: Mapping[str, tuple[str, ...]],
+    *,
+    limit: int | None,
+    seed: int,
+    fold: Fold | None = None,
 ) -> Splits:
     """Splits from the Hub; ``hub`` says which data set, at which revision, and what its splits are called."""
     read: dict[str, list[tuple[str, list[Table]]]] = {}
@@ -130,7 +142,7 @@ def load_hub_splits(
     if not read.get("train"):
         raise DataError(f"the data set {hub.dataset} has no training split", hint="give files by --data DIR")
     sha256 = fingerprints.of_value([hub.dataset, hub.config, hub.revision])
-    return make_splits(task, read, sha256=sha256, limit=limit, seed=seed)
+    return make_splits(task, read, sha256=sha256, limit=limit, seed=seed, fold=fold)
 
 
 def make_splits(
@@ -140,17 +152,25 @@ def make_splits(
     sha256: str,
     limit: int | None,
     seed: int,
+    fold: Fold | None = None,
 ) -> Splits:
     """Examples of each split, the fitted task, and a dev split taken from the training split where none is given.
 
-    ``seed`` draws that dev split and the examples that ``limit`` leaves.
+    With ``fold`` the dev split is that part of the training split. ``seed`` draws dev splits and folds, and the
+    examples that ``limit`` leaves.
     """
     train = task.select([table for _, found in read["train"] for table in found], "train", labelled=True)
     fitted = task.fit(train)
     dev = tuple(fitted.select(found, name, labelled=True) for name, found in read.get("dev", ()))
     test = tuple(fitted.select(found, name, labelled=False) for name, found in read.get("test", ()))
     _refuse_errors(fitted, (train, *dev, *test))
-    if not dev:
+    if fold is not None:
+        if dev:
+            notice(f"--folds: the {' and '.join(split.split for split in dev)} split is left aside")
+        train = tables.sample(train, limit, seed=seed)
+        train, held_out = hold_out_fold(train, task.keys(train), fold, seed=seed)
+        dev = (held_out,)
+    elif not dev:
         train, held_out = tables.split_off(train, task.keys(train), share=DEV_SHARE, seed=seed)
         dev = (held_out,)
         notice(

@@ -9,7 +9,6 @@ from typing import Any
 from bertcli.config.finetune import Finetune
 from bertcli.config.long_texts import STRATEGIES, Strategy
 from bertcli.core import atomic
-from bertcli.core.manifest import read_manifest
 from bertcli.core.messages import notice
 from bertcli.stages.finetune import FinetuneReport, finetune
 from bertcli.stages.finetune_session import FinetunePlan, Session
@@ -21,10 +20,9 @@ TABLE_NAME = "strategies.json"
 
 @dataclass(frozen=True)
 class StrategyReport:
-    """What one way to read long texts led to; ``lost_pieces`` are those of the dev split that it does not read."""
+    """What one way to read long texts led to."""
 
     strategy: Strategy
-    lost_pieces: int
     result: Result
     test_results: tuple[Result, ...] = ()
 
@@ -32,7 +30,6 @@ class StrategyReport:
         """As JSON values."""
         return {
             "strategy": self.strategy,
-            "lost_pieces": self.lost_pieces,
             "result": self.result.dump(),
             "test_results": [result.dump() for result in self.test_results],
         }
@@ -106,6 +103,4 @@ def _run(strategy: Strategy, config: Finetune) -> tuple[StrategyReport, tuple[st
     notice(f"--long {strategy}")
     report = finetune(config)
     assert isinstance(report, FinetuneReport)
-    plan = read_manifest(Path(report.directory), kind="run", made_by="bertcli finetune")["plan"]
-    lost = plan["lost_tokens"][report.result.split]
-    return StrategyReport(strategy, lost, report.result, report.test_results), report.missed
+    return StrategyReport(strategy, report.result, report.test_results), report.missed

@@ -15,6 +15,7 @@ from bertcli.config.loader import FlagValue, load_config
 from bertcli.contracts.task import TASKS, Features, Task
 from bertcli.core.messages import notice
 from bertcli.data.bucketing import BucketedBatches, steps_per_epoch
+from bertcli.data.folds import Fold
 from bertcli.data.splits import Splits, check_metrics, find_files, load_hub_splits, metric_suffix, read_splits
 from bertcli.errors import ConfigError, ModelError, VocabularyError
 from bertcli.models.checkpoint import (
@@ -45,7 +46,8 @@ EPOCHS, EPOCHS_SMALL_MODEL = 3, 4
 class FinetunePlan:
     """What a run will do, known before it begins. ``truncated`` counts examples, ``lost_tokens`` their pieces.
 
-    ``example`` is the first training example as the model sees it; None where the data's text is not to be shown.
+    ``example`` is the first training example as the model sees it; None where the data's text is not to be shown. With
+    ``folds``, counts are those of the first of them.
     """
 
     task: str
@@ -72,6 +74,7 @@ class FinetunePlan:
     recipe: dict[str, Any]
     """The recipe's name and what it set, by dotted key; empty without one."""
     example: str | None = None
+    folds: int | None = None
 
     def dump(self) -> dict[str, Any]:
         """As JSON values."""
@@ -213,6 +216,7 @@ class Session:
             max_chunks=config.long_texts.max_chunks,
             recipe=recipe_of(config),
             example=self._first_example() if config.text else None,
+            folds=config.folds,
         )
 
     @property
@@ -287,13 +291,18 @@ def _read(config: Finetune, found: FoundTask, task: Task) -> Splits:
             names=names,
             suffixes=task.suffixes,
         )
-        return read_splits(task, files, limit=config.limit, seed=seed)
+        return read_splits(task, files, limit=config.limit, seed=seed, fold=_fold(config))
     if found.preset is None:
         raise ConfigError(
             f"{config.task} needs data", hint="give a folder by --data DIR, or files by --train and --dev"
         )
     notice(f"no --data: taking {found.preset.hub.dataset} ({found.preset.hub.config}) from the Hub")
-    return load_hub_splits(task, found.preset.hub, names, limit=config.limit, seed=seed)
+    return load_hub_splits(task, found.preset.hub, names, limit=config.limit, seed=seed, fold=_fold(config))
+
+
+def _fold(config: Finetune) -> Fold | None:
+    """The fold that is held out; of all of them the first, by which a cross-validation is planned."""
+    return Fold(config.fold or 1, config.folds) if config.folds else None
 
 
 def _split_seed(config: Finetune) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from bertcli.contracts.batch import Batch
-from bertcli.contracts.task import Examples, Prediction
+from bertcli.contracts.task import ERRORS, Examples, Prediction
 from bertcli.models.finetuning import FinetuningModel, predict
 from bertcli.models.language_model_beside import with_masked_copy
 from bertcli.stages.finetune_session import Session
@@ -14,6 +14,7 @@ from bertcli.stages.finetune_transfer import depths_of
 from bertcli.training.optimizers import adamw
 from bertcli.training.run_directory import RunDirectory
 from bertcli.training.schedules import learning_rate
+from bertcli.training.selection import Selection
 from bertcli.training.signals import StopRequest
 from bertcli.training.trainer import Pace, Trainer
 
@@ -26,7 +27,14 @@ def train_model(session: Session, run: RunDirectory, seed: int, stop: StopReques
     model = session.build(seed).to(accelerator.device)
     depths = depths_of(config.transfer, model, epoch_steps=epoch)
     optimizer = adamw(model, **config.optimizer.model_dump(exclude={"clip"}), depths=depths)
-    pace = Pace(steps, config.log_every, config.eval_every or epoch, config.save_every or epoch, config.keep)
+    pace = Pace(
+        steps,
+        config.log_every,
+        config.eval_every or epoch,
+        config.save_every or epoch,
+        config.keep,
+        selection=_selection(session) if config.selects else None,
+    )
     trainer = Trainer(run, model, optimizer, accelerator=accelerator, pace=pace)
     batches = session.batches("train").training(
         seed=seed,
@@ -50,6 +58,12 @@ def train_model(session: Session, run: RunDirectory, seed: int, stop: StopReques
         rate_of="sequences",
     )
     return model, trainer
+
+
+def _selection(session: Session) -> Selection:
+    """By the primary metric on the main dev split."""
+    metric = session.task.primary
+    return Selection(f"eval/{metric}", lower_is_better=metric in ERRORS, patience=session.config.patience)
 
 
 def _masking(session: Session, seed: int) -> Callable[[Batch], Batch]:

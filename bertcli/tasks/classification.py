@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from bertcli.contracts.loss import Loss, cross_entropy
+from bertcli.contracts.tally import Tally
 from bertcli.contracts.task import Encoding, Examples, Features, Limits, Prediction
 from bertcli.core.settings import Settings, ShareBelowOne
 from bertcli.errors import ConfigError, InputFileError
-from bertcli.tasks import _class_weights, _labels, _text_tables
+from bertcli.tasks import _class_sums, _class_weights, _labels, _text_tables
 
 if TYPE_CHECKING:
     import torch
@@ -138,6 +139,26 @@ class Classification(_labels.LabelledTask):
             "matthews": lambda: metrics.matthews_corrcoef(gold, pred),
         }
         return {name: float(measures[name]()) for name in self.metrics}
+
+    def tally(self, predictions: Sequence[Prediction]) -> Tally:
+        """Per class: predicted and right, predicted, gold."""
+        gold, pred = self._ids(predictions)
+        classes = np.arange(self.outputs)
+        counts = _class_sums.class_counts(gold[:, None] == classes, pred[:, None] == classes)
+        measures = {
+            "accuracy": _class_sums.accuracy,
+            "f1": _class_sums.f1_of_last,
+            "macro_f1": _class_sums.macro_f1,
+            "matthews": _class_sums.matthews,
+        }
+        return Tally(counts, {name: measures[name] for name in self.metrics})
+
+    def collapsed(self, predictions: Sequence[Prediction]) -> str | None:
+        """One class for every example, where the gold labels are several."""
+        gold, pred = self._ids(predictions)
+        if len(np.unique(gold)) < 2 or len(np.unique(pred)) > 1:
+            return None
+        return f"every prediction is {self.names[pred[0]]!r}"
 
     def doubts(self, predictions: Sequence[Prediction]) -> list[str]:
         """Whether another assignment of the labels would score far better."""

@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from bertcli.contracts.loss import Loss
+from bertcli.contracts.tally import Floats, Tally, ratio
 from bertcli.contracts.task import Encoding, Examples, Features, Limits, Prediction, Table
 from bertcli.core.messages import notice
 from bertcli.core.settings import ProperShare, Settings
 from bertcli.data import tables
 from bertcli.errors import InputFileError
-from bertcli.tasks import _labels, _text_tables
+from bertcli.tasks import _class_sums, _labels, _text_tables
 
 if TYPE_CHECKING:
     import torch
@@ -175,6 +176,27 @@ class MultiLabel(_labels.LabelledTask):
             "map": lambda: _mean_average_precision(gold, probabilities()),
         }
         return {name: float(measures[name]()) for name in self.metrics}
+
+    def tally(self, predictions: Sequence[Prediction]) -> Tally:
+        """Per class: predicted and right, predicted, gold; then whether all labels are right, and 1."""
+        gold = self._indicators([prediction.gold for prediction in predictions])
+        pred = self._indicators([prediction.pred for prediction in predictions])
+        right = (gold == pred).all(axis=1)
+        counts = np.column_stack([_class_sums.class_counts(gold, pred), right, np.ones_like(right)])
+        measures: dict[str, Callable[[Floats], Floats]] = {
+            "micro_f1": lambda sums: _class_sums.micro_f1(sums[..., :-2]),
+            "macro_f1": lambda sums: _class_sums.macro_f1(sums[..., :-2]),
+            "subset_accuracy": lambda sums: ratio(sums[..., -2], sums[..., -1]),
+        }
+        return Tally(counts, {name: measures[name] for name in self.metrics if name in measures})
+
+    def collapsed(self, predictions: Sequence[Prediction]) -> str | None:
+        """The same labels for every example, where the gold ones differ."""
+        labels = {tuple(prediction.pred) for prediction in predictions}
+        if len(labels) > 1 or len({tuple(prediction.gold) for prediction in predictions}) < 2:
+            return None
+        (names,) = labels
+        return f"every prediction is {', '.join(map(repr, names))}" if names else "no label is ever predicted"
 
     def doubts(self, predictions: Sequence[Prediction]) -> list[str]:
         """Whether nothing is predicted, though there are labels."""

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from bertcli.contracts.loss import Loss, cross_entropy
+from bertcli.contracts.tally import Tally, means
 from bertcli.contracts.task import Encoding, Examples, Fault, Features, Limits, Prediction, Table
 from bertcli.core.settings import Settings
 from bertcli.data import tables
@@ -248,6 +249,18 @@ class MultipleChoice(_text_tables.TableTask):
     def score(self, predictions: Sequence[Prediction]) -> dict[str, float]:
         """The share of right choices."""
         return {"accuracy": sum(one.gold == one.pred for one in predictions) / len(predictions)}
+
+    def tally(self, predictions: Sequence[Prediction]) -> Tally:
+        """Whether each choice is right."""
+        return means({"accuracy": [float(one.gold == one.pred) for one in predictions]})
+
+    def collapsed(self, predictions: Sequence[Prediction]) -> str | None:
+        """One choice for every item, where the right ones differ."""
+        chosen = {one.pred for one in predictions}
+        if len(chosen) > 1 or len({one.gold for one in predictions}) < 2:
+            return None
+        (number,) = chosen
+        return f"every choice is number {number + 1}"
 
     def official(self, predictions: Sequence[Prediction]) -> Iterator[str]:
         """GLUE's form, with numbers as the data set's files have them."""

@@ -17,7 +17,7 @@ answers, also those of questions that were given none.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -28,6 +28,7 @@ from pydantic import Field
 
 from bertcli.contracts.batch import IGNORED
 from bertcli.contracts.loss import Loss
+from bertcli.contracts.tally import Floats, Tally, ratio
 from bertcli.contracts.task import LOSS_NAME, Encoding, Examples, Fault, Features, Limits, Prediction, Reads, Table
 from bertcli.core.messages import notice
 from bertcli.core.settings import Settings
@@ -57,6 +58,14 @@ __all__ = ["QuestionAnswering"]
 
 Metric = Literal["f1", "exact_match"]
 
+# Metrics from sums (…, 6): questions, those with an answer, F1 and exact matches of all, and of those.
+_MEASURES: Mapping[str, Callable[[Floats], Floats]] = {
+    "f1": lambda sums: ratio(sums[..., 2], sums[..., 0]),
+    "exact_match": lambda sums: ratio(sums[..., 3], sums[..., 0]),
+    "has_answer_f1": lambda sums: ratio(sums[..., 4], sums[..., 1]),
+    "has_answer_exact_match": lambda sums: ratio(sums[..., 5], sums[..., 1]),
+    "no_answer_accuracy": lambda sums: ratio(sums[..., 3] - sums[..., 5], sums[..., 0] - sums[..., 1]),
+}
 _WORTH_TELLING = 0.01
 """A threshold that would raise F1 by so much is told."""
 _FEW = 50
@@ -311,6 +320,22 @@ class QuestionAnswering:
         has_answer = np.asarray([bool(prediction.gold) for prediction in predictions])
         metrics |= no_answer_scores(agreed, best, doubts, has_answer)
         return {name: metrics[name] for name in self.metrics}
+
+    def tally(self, predictions: Sequence[Prediction]) -> Tally:
+        """Exact match and F1, of all questions and of those with an answer; the best thresholds are no sums."""
+        agreed = [self._agreement(prediction.pred, prediction.gold) for prediction in predictions]
+        scores = np.asarray([(one.f1, one.exact_match) for one in agreed], dtype=np.float64)
+        asked = np.asarray([[bool(prediction.gold)] for prediction in predictions], dtype=np.float64)
+        counts = np.concatenate([np.ones_like(asked), asked, scores, scores * asked], axis=1)
+        return Tally(counts, {name: measure for name, measure in _MEASURES.items() if name in self.metrics})
+
+    def collapsed(self, predictions: Sequence[Prediction]) -> str | None:
+        """One answer to every question, or none to any, where the given answers differ."""
+        answers = {prediction.pred for prediction in predictions}
+        if len(answers) > 1 or len({str(prediction.gold) for prediction in predictions}) < 2:
+            return None
+        (answer,) = answers
+        return f"every question gets the answer {answer!r}" if answer else "no question gets an answer"
 
     def _agreement(self, pred: str, gold: Sequence[str]) -> Agreement:
         return agreement(pred, gold, language=self.settings.language, no_answer=self.no_answer)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from bertcli.contracts.loss import Loss
+from bertcli.contracts.tally import Floats, Tally, ratio
 from bertcli.contracts.task import Encoding, Examples, Features, Limits, Prediction
 from bertcli.core.settings import Settings
 from bertcli.tasks import _text_tables
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
 __all__ = ["Regression"]
 
 Metric = Literal["pearson", "spearman", "mse"]
+
+CONSTANT = 1e-2
+"""Predictions within this share of the range of the gold numbers are as good as constant."""
+
+
+_ROUNDING = 1e-12  # of what is left of a spread when a constant's square is taken from its mean square
 
 
 class RegressionSettings(_text_tables.TextTableSettings):
@@ -105,6 +112,23 @@ class Regression(_text_tables.TextTableTask):
         }
         return {name: measures[name]() for name in self.metrics}
 
+    def tally(self, predictions: Sequence[Prediction]) -> Tally:
+        """Sums of products of gold and prediction, for all but the rank correlation."""
+        gold = np.asarray([prediction.gold for prediction in predictions])
+        pred = np.asarray([prediction.pred for prediction in predictions])
+        x, y = gold - gold.mean(), pred - gold.mean()  # near 0, so that differences of sums keep their digits
+        counts = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y, np.square(gold - pred)], axis=1)
+        measures = {"pearson": _pearson, "mse": _mean_squared_error}
+        return Tally(counts, {name: measures[name] for name in self.metrics if name in measures})
+
+    def collapsed(self, predictions: Sequence[Prediction]) -> str | None:
+        """Numbers that tell nothing apart: constant ones, where the gold numbers are not."""
+        gold = np.asarray([prediction.gold for prediction in predictions])
+        pred = np.asarray([prediction.pred for prediction in predictions])
+        if len(gold) < 2 or np.ptp(gold) == 0 or np.ptp(pred) > CONSTANT * np.ptp(gold):
+            return None
+        return f"every prediction is about {pred.mean():.4g}"
+
     def official(self, predictions: Sequence[Prediction]) -> Iterator[str]:
         """GLUE's form."""
         return _text_tables.official(predictions, lambda prediction: f"{prediction.pred:.6f}")
@@ -123,3 +147,17 @@ def _correlation(name: str, gold: NDArray[np.float64], pred: NDArray[np.float64]
     if len(gold) < 2 or np.ptp(gold) == 0 or np.ptp(pred) == 0:
         return 0.0
     return float(getattr(stats, name)(gold, pred).statistic)
+
+
+# Metrics from sums (…, 7): count, x, y, x², y², xy, (gold − prediction)².
+
+
+def _pearson(sums: Floats) -> Floats:
+    count, x, y, xx, yy, xy, _ = np.moveaxis(sums, -1, 0)
+    spread_x, spread_y = count * xx - x * x, count * yy - y * y
+    constant = (spread_x <= _ROUNDING * count * xx) | (spread_y <= _ROUNDING * count * yy)
+    return np.where(constant, 0.0, ratio(count * xy - x * y, np.sqrt(np.abs(spread_x * spread_y))))
+
+
+def _mean_squared_error(sums: Floats) -> Floats:
+    return ratio(sums[..., 6], sums[..., 0])

@@ -40,10 +40,20 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    root: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], *, keep: int
+    root: Path,
+    step: int,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    state: dict[str, Any],
+    *,
+    keep: int,
+    best: int | None = None,
 ) -> Path:
-    """Write ``root/step-XXXXXXXX`` and remove all but the newest ``keep``. Raises ``OutputError`` on a full disk."""
-    directory = root / f"step-{step:08d}"
+    """Write ``root/step-XXXXXXXX`` and remove all but the newest ``keep`` and that of step ``best``.
+
+    Raises ``OutputError`` on a full disk.
+    """
+    directory = _directory(root, step)
     with new_directory(directory, overwrite=True) as partial:
         _save({name: value.contiguous() for name, value in _weights(model).items()}, partial / _WEIGHTS)
         _save(_optimizer_tensors(model, optimizer) | _generator_tensors(), partial / _OPTIMIZER)
@@ -52,8 +62,13 @@ def save_checkpoint(
     steps = sorted(root.glob("step-*"))
     here = steps.index(directory)
     for other in [*steps[: here + 1][:-keep], *steps[here + 1 :]]:  # later ones are damaged: a resume passed them over
-        shutil.rmtree(other)
+        if best is None or other != _directory(root, best):
+            shutil.rmtree(other)
     return directory
+
+
+def _directory(root: Path, step: int) -> Path:
+    return root / f"step-{step:08d}"
 
 
 def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
@@ -70,19 +85,49 @@ def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
 def newest_checkpoint(root: Path) -> Checkpoint | None:
     """The newest checkpoint whose checksums hold; a damaged one is passed over with a notice."""
     for directory in sorted(root.glob("step-*"), reverse=True):
-        try:
-            record = json.loads((directory / _STATE).read_text("utf-8"))
-            whole = all(fingerprints.of_file(directory / name) == sum_ for name, sum_ in record["sha256"].items())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            whole = False
-        if whole:
-            return Checkpoint(directory, record["step"], record["state"])
+        checkpoint = _whole(directory)
+        if checkpoint is not None:
+            return checkpoint
         notice(f"{directory} is damaged and passed over")
     return None
 
 
+def checkpoint_at(root: Path, step: int) -> Checkpoint:
+    """The checkpoint of a step. Raises ``ModelError`` where it is damaged or gone."""
+    directory = _directory(root, step)
+    checkpoint = _whole(directory)
+    if checkpoint is None:
+        raise ModelError("the checkpoint is damaged or gone", path=directory, hint="--overwrite starts the run anew")
+    return checkpoint
+
+
+def _whole(directory: Path) -> Checkpoint | None:
+    """The checkpoint in a directory if its checksums hold."""
+    try:
+        record = json.loads((directory / _STATE).read_text("utf-8"))
+        whole = all(fingerprints.of_file(directory / name) == sum_ for name, sum_ in record["sha256"].items())
+        return Checkpoint(directory, record["step"], record["state"]) if whole else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def load_checkpoint(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Put weights, moments and generators back as they were. Raises ``ModelError`` where the shapes differ."""
+    load_weights(checkpoint, model)
+    saved = load_file(checkpoint.directory / _OPTIMIZER)
+    for name, parameter in model.named_parameters():
+        moments = {key.removeprefix(f"{name}/"): value for key, value in saved.items() if key.startswith(f"{name}/")}
+        if moments:
+            optimizer.state[parameter] = {
+                # The fused kernels want the step count in float32 on the parameter's own device.
+                key: value.to(parameter.device)
+                for key, value in moments.items()
+            }
+    _restore_generators(saved)
+
+
+def load_weights(checkpoint: Checkpoint, model: nn.Module) -> None:
+    """Put the weights alone back as they were. Raises ``ModelError`` where the shapes differ."""
     weights = load_file(checkpoint.directory / _WEIGHTS)
     current = _weights(model)
     if weights.keys() != current.keys() or any(weights[name].shape != current[name].shape for name in weights):
@@ -94,16 +139,6 @@ def load_checkpoint(checkpoint: Checkpoint, model: nn.Module, optimizer: torch.o
     with torch.no_grad():
         for name, value in weights.items():
             current[name].copy_(value)
-    saved = load_file(checkpoint.directory / _OPTIMIZER)
-    for name, parameter in model.named_parameters():
-        moments = {key.removeprefix(f"{name}/"): value for key, value in saved.items() if key.startswith(f"{name}/")}
-        if moments:
-            optimizer.state[parameter] = {
-                # The fused kernels want the step count in float32 on the parameter's own device.
-                key: value.to(parameter.device)
-                for key, value in moments.items()
-            }
-    _restore_generators(saved)
 
 
 def _weights(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Literal
 
-from bertcli.core import atomic
+from bertcli.core import atomic, fingerprints
 from bertcli.errors import DataError
 
 SCHEMA = 1
@@ -24,8 +24,13 @@ class Result:
     """What was measured on one split, over one or several seeds. Metrics are fractions, unrounded.
 
     ``metrics`` are means over ``seeds``, ``per_seed`` the metrics of each; ``mean``, ``sd`` and ``ci95`` are those of
-    the primary metric (the latter two None with one seed). ``selected_on`` is the split that chose the checkpoint, None
-    where the last one was taken. ``truncated`` counts examples of the split that were cut.
+    the primary metric (``sd`` None with one seed). ``selected_on`` is the split that chose the checkpoint, None where
+    the last one was taken. ``truncated`` counts examples of the split that were cut, ``lost_tokens`` their pieces.
+
+    ``ci95_of`` says over what the interval is: ``seeds`` and ``folds`` by Student's t, ``examples`` of the split by
+    bootstrap. Of each seed, ``restarts`` are the seeds with which it was trained again after a collapse, ``collapsed``
+    what shows that its last training collapsed too (None where it did not), and ``selected_steps`` the step of the
+    checkpoint that was chosen. With ``folds`` there is one seed, and what else is said of each seed is of each fold.
     """
 
     schema: int
@@ -49,28 +54,59 @@ class Result:
     device: str
     precision: str
     elapsed_seconds: float
+    ci95_of: Literal["seeds", "folds", "examples"] | None = None
+    lost_tokens: int = 0
+    restarts: list[list[int]] = field(default_factory=list)
+    collapsed: list[str | None] = field(default_factory=list)
+    selected_steps: list[int | None] = field(default_factory=list)
+    folds: int | None = None
 
     def dump(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self)
 
 
-def combine(per_seed: Mapping[int, dict[str, float]], primary: str, **facts: Any) -> Result:
-    """The result over the metrics of each seed; ``facts`` are the other fields."""
-    seeds = list(per_seed)
-    rows = list(per_seed.values())
-    metrics = {name: fmean(row[name] for row in rows) for name in rows[0]}
-    values = [row[primary] for row in rows]
+def of_one(seed: int, metrics: dict[str, float], primary: str, **facts: Any) -> Result:
+    """The result of one model; ``facts`` are the other fields."""
     return Result(
         schema=SCHEMA,
         primary=primary,
         metrics=metrics,
-        seeds=seeds,
-        per_seed=rows,
+        seeds=[seed],
+        per_seed=[metrics],
         mean=metrics[primary],
+        sd=None,
+        **facts,
+    )
+
+
+def combine(results: Sequence[Result], *, over: Literal["seeds", "folds"] = "seeds") -> Result:
+    """The result over those of several seeds on one split, or of the folds of a split."""
+    first = results[0]
+    rows = [row for result in results for row in result.per_seed]
+    metrics = {name: fmean(row[name] for row in rows) for name in rows[0]}
+    values = [row[first.primary] for row in rows]
+    folds = over == "folds"
+    return replace(
+        first,
+        n=sum(result.n for result in results) if folds else first.n,
+        metrics=metrics,
+        seeds=first.seeds if folds else [seed for result in results for seed in result.seeds],
+        per_seed=rows,
+        mean=metrics[first.primary],
         sd=stdev(values) if len(values) > 1 else None,
         ci95=confidence_interval(values),
-        **facts,
+        truncated=sum(result.truncated for result in results) if folds else first.truncated,
+        model_sha256=fingerprints.of_value([result.model_sha256 for result in results]),
+        config_sha256=fingerprints.of_value([result.config_sha256 for result in results]),
+        tokens_seen=sum(result.tokens_seen for result in results),
+        elapsed_seconds=sum(result.elapsed_seconds for result in results),
+        ci95_of=over,
+        lost_tokens=sum(result.lost_tokens for result in results) if folds else first.lost_tokens,
+        restarts=[seeds for result in results for seeds in result.restarts],
+        collapsed=[reason for result in results for reason in result.collapsed],
+        selected_steps=[step for result in results for step in result.selected_steps],
+        folds=len(results) if folds else None,
     )
 
 
@@ -86,11 +122,12 @@ def read_results(directory: Path, splits: Sequence[str]) -> list[Result]:
     files = [directory / RESULT_NAME, *(directory / f"result-{split}.json" for split in splits[1:])]
     if not all(file.is_file() for file in files):
         return []
-    found = [_read_result(file) for file in files]
+    found = [read_result(file) for file in files]
     return found if [result.split for result in found] == list(splits) else []
 
 
-def _read_result(path: Path) -> Result:
+def read_result(path: Path) -> Result:
+    """One result. Raises ``DataError`` where it is none."""
     try:
         values = json.loads(path.read_text("utf-8"))
         if values["schema"] == SCHEMA:

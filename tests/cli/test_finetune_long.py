@@ -122,7 +122,7 @@ def test_all_strategies_are_run_and_compared(
     assert [row["strategy"] for row in report["strategies"]] == list(STRATEGIES)
     assert read_json(tmp_path / "run" / "strategies.json") == report
     # Of 36 to 44 pieces 14 are read, but for chunks, which read all of them.
-    lost = {row["strategy"]: row["lost_pieces"] for row in report["strategies"]}
+    lost = {row["strategy"]: row["result"]["lost_tokens"] for row in report["strategies"]}
     assert lost["chunks"] == 0
     assert len({lost[strategy] for strategy in STRATEGIES[:4]}) == 1
     assert 16 * (36 - 14) <= lost["head"] <= 16 * (44 - 14)

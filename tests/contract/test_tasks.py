@@ -6,13 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bertcli.contracts.task import LOSS_NAME, TASKS, Examples, Features, Limits, Task
+from bertcli.contracts.task import LOSS_NAME, TASKS, Examples, Features, Limits, Prediction, Task
 from bertcli.contracts.vocabulary import Vocabulary
 from bertcli.core.settings import Settings
 from bertcli.data.bucketing import BucketedBatches
@@ -61,12 +62,14 @@ def opened(name: str) -> tuple[Any, Examples, Features]:
     return task, examples, task.encode(examples, Letters(), Limits(16))
 
 
-def logits_of(task: Any, batch: Any) -> Any:
-    """What the task makes of a head whose outputs are 0, 1, … for every sequence or piece."""
+def logits_of(task: Any, batch: Any, draw: np.random.Generator | None = None) -> Any:
+    """What the task makes of a head whose outputs are 0, 1, … for every sequence or piece, or random."""
     import torch
 
     shape = batch["input_ids"].shape if task.reads == "pieces" else batch["input_ids"].shape[:1]
-    return task.logits(torch.arange(task.outputs).float().expand(*shape, -1), batch)
+    alike = np.broadcast_to(np.arange(task.outputs), (*shape, task.outputs))
+    outputs = alike if draw is None else draw.normal(size=alike.shape)
+    return task.logits(torch.from_numpy(outputs.astype(np.float32)), batch)
 
 
 def test_it_has_what_the_protocol_asks_for(name: str) -> None:
@@ -134,6 +137,40 @@ def test_predictions_can_be_scored_and_written(name: str) -> None:
     json.dumps([prediction.dump() for prediction in predictions])
     assert task.doubts(predictions) == []
     assert len(list(task.official(predictions))) >= len(examples)
+
+
+def predicted(task: Any, examples: Examples, features: Features, draw: np.random.Generator | None) -> list[Prediction]:
+    """What the task makes of a head with random outputs, or without ``draw`` of one whose outputs are always alike."""
+    batches = BucketedBatches(features, 0, task.count)
+    outputs = [logits_of(task, batches.make(np.asarray([item])), draw).numpy()[0] for item in range(features.items)]
+    found: list[Prediction] = task.decode(examples, features, outputs)
+    return found
+
+
+def test_metrics_of_counts_are_those_of_the_scores(name: str) -> None:
+    task, examples, features = opened(name)
+    draw = np.random.default_rng(0)
+    for _ in range(5):
+        predictions = predicted(task, examples, features, draw)
+        tally, scores = task.tally(predictions), task.score(predictions)
+        assert set(tally.metrics) <= set(scores)
+        for metric, of_sums in tally.metrics.items():
+            assert len(tally.counts) == len(predictions)
+            assert float(of_sums(tally.counts.sum(axis=0))) == pytest.approx(scores[metric], abs=1e-9)
+            stacked = np.stack([tally.counts.sum(axis=0), tally.counts[0]])
+            assert of_sums(stacked).shape == (2,)
+
+
+def test_a_head_whose_outputs_are_alike_has_collapsed_and_gold_predictions_have_not(name: str) -> None:
+    task, examples, features = opened(name)
+    constant = predicted(task, examples, features, None)
+    if task.head != "span":  # equal scores of all spans give the first, which is another text everywhere
+        assert task.collapsed(constant)
+    gold = [prediction.gold for prediction in constant]
+    if task.head == "span":
+        gold = [next(iter(answers), "") for answers in gold]
+    right = [replace(prediction, pred=answer) for prediction, answer in zip(constant, gold, strict=True)]
+    assert task.collapsed(right) is None
 
 
 def test_its_settings_survive_being_written_down(name: str) -> None:

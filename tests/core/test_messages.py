@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bertcli.core import messages
-from bertcli.core.messages import notice, notices_once, progress
+from bertcli.core.messages import notice, notices_once, progress, silence
 
 
 class Listener(messages.Silence):
@@ -41,3 +41,11 @@ def test_progress_passes_and_an_error_restores_the_reporter(listener: Listener):
         raise ZeroDivisionError
     assert listener.heard == ["3 done", "3 done"]
     assert messages.reporter is listener
+
+
+def test_nothing_is_told_in_a_silent_block(listener: Listener):
+    with pytest.raises(ZeroDivisionError), silence():
+        notice("first")
+        raise ZeroDivisionError
+    notice("second")
+    assert listener.heard == ["second"]

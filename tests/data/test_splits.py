@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bertcli.contracts.task import Table
+from bertcli.data import splits as splits_module
+from bertcli.data.folds import Fold
 from bertcli.data.splits import find_files, make_splits, read_splits
 from bertcli.errors import InputFileError
 from bertcli.tasks.classification import Classification, ClassificationSettings
@@ -61,3 +64,31 @@ def test_the_first_error_in_the_content_of_a_split_is_raised(tmp_path: Path) -> 
     with pytest.raises(InputFileError, match=r"dev\.tsv:3: the training split has no label '2'") as caught:
         make_splits(TASK, {"train": [("train", [train])], "dev": [("dev", [dev])]}, sha256="", limit=None, seed=0)
     assert caught.value.hint == "known labels: 0, 1"
+
+
+def copies(rows: int) -> Table:
+    """Every text twice, with one label."""
+    texts = [f"text {row // 2}" for row in range(rows)]
+    return Table("train.tsv", {"text": texts, "label": ["01"[row // 2 % 2] for row in range(rows)]}, range(1, rows + 1))
+
+
+@pytest.mark.parametrize("limit", [None, 24])
+def test_folds_hold_out_every_example_that_is_left_once_and_copies_together(limit: int | None) -> None:
+    read = {"train": [("train", [copies(60)])]}
+    splits = [make_splits(TASK, read, sha256="", limit=limit, seed=3, fold=Fold(number, 3)) for number in range(1, 4)]
+    held_out = [set(one.dev[0].ids) for one in splits]
+    assert sum(map(len, held_out)) == len(set.union(*held_out)) == (limit or 60)
+    for one in splits:
+        (dev,) = one.dev
+        assert dev.split == "folds"
+        assert not set(one.train.columns["text"]) & set(dev.columns["text"])
+        assert len(one.train) + len(dev) == (limit or 60)
+
+
+def test_a_dev_split_is_left_aside_by_folds_and_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(splits_module, "notice", told.append)
+    read = {"train": [("train", [copies(20)])], "dev": [("dev", [copies(4)])]}
+    splits = make_splits(TASK, read, sha256="", limit=None, seed=3, fold=Fold(1, 2))
+    assert [(dev.split, len(dev)) for dev in splits.dev] == [("folds", 10)]
+    assert told == ["--folds: the dev split is left aside"]

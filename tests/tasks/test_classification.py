@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
 from bertcli.contracts.batch import Batch
@@ -171,6 +173,26 @@ def test_keys_of_pairs_have_both_texts() -> None:
     task = make_task(pair_column="pair")
     table = Table("t", {"text": ["a"], "pair": ["b"], "label": ["0"]}, [2])
     assert task.keys(task.select([table], "train", labelled=True)) == ["a\tb"]
+
+
+THREE = make_task(labels=["a", "b", "c"], metrics=["accuracy", "macro_f1", "matthews"]).fit(examples_of("abc"))
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1, max_size=30))
+def test_metrics_of_sums_are_those_of_scikit_learn(pairs: list[tuple[str, str]]) -> None:
+    assume(len({label for pair in pairs for label in pair}) > 1)  # of one label scikit-learn warns
+    run = predictions("".join(gold for gold, _ in pairs), "".join(pred for _, pred in pairs))
+    tally = THREE.tally(run)
+    scores = THREE.score(run)
+    assert list(tally.metrics) == list(scores)
+    for name, of_sums in tally.metrics.items():
+        assert float(of_sums(tally.counts.sum(axis=0))) == pytest.approx(scores[name], abs=1e-12)
+
+
+def test_one_class_for_all_is_a_collapse_where_gold_has_several() -> None:
+    assert THREE.collapsed(predictions("abca", "bbbb")) == "every prediction is 'b'"
+    assert THREE.collapsed(predictions("bbbb", "bbbb")) is None
+    assert THREE.collapsed(predictions("abca", "bbba")) is None
 
 
 def loss_per_example(task: Classification, logits: torch.Tensor, labels: Sequence[str]) -> float:

@@ -70,6 +70,30 @@ def test_predictions_are_the_outputs_and_have_no_probabilities(letters: Any) -> 
     assert list(TASK.official([found])) == ["index\tprediction", "0\t2.250000"]
 
 
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_metrics_of_sums_are_those_of_scipy_whatever_the_offset(offset: float) -> None:
+    draw = np.random.default_rng(0)
+    gold = offset + draw.normal(size=50)
+    run = predictions(gold.tolist(), (gold + draw.normal(size=50)).tolist())
+    tally, scores = TASK.tally(run), TASK.score(run)
+    assert list(tally.metrics) == ["pearson", "mse"]  # ranks are no function of sums
+    for name, of_sums in tally.metrics.items():
+        assert float(of_sums(tally.counts.sum(axis=0))) == pytest.approx(scores[name], rel=1e-6)
+
+
+@pytest.mark.parametrize(("gold", "pred"), [([1, 2], [3, 3]), ([2, 2], [1, 3]), ([1], [1]), ([0.1, 0.7], [0.1, 0.1])])
+def test_correlations_of_the_sums_of_a_constant_are_0(gold: list[float], pred: list[float]) -> None:
+    tally = TASK.tally(predictions(gold, pred))
+    assert float(tally.metrics["pearson"](tally.counts.sum(axis=0))) == 0.0
+
+
+def test_numbers_that_hardly_differ_are_a_collapse_where_gold_ones_do() -> None:
+    assert TASK.collapsed(predictions([0, 5, 2], [2.5, 2.51, 2.52])) == "every prediction is about 2.51"
+    assert TASK.collapsed(predictions([0, 5, 2], [2.4, 2.6, 2.5])) is None
+    assert TASK.collapsed(predictions([2, 2, 2], [2.5, 2.5, 2.5])) is None
+    assert TASK.collapsed(predictions([2], [2.5])) is None
+
+
 def test_targets_that_are_nan_or_missing_are_listed() -> None:
     table = Table("t.parquet", {"text": ["a", "b", "c"], "label": [1.5, math.nan, None]}, [1, 2, 3])
     examples = TASK.select([table], "dev", labelled=True)

@@ -7,7 +7,13 @@ from torch import nn
 
 from bertcli.errors import ModelError, OutputError
 from bertcli.training import checkpoints
-from bertcli.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
+from bertcli.training.checkpoints import (
+    checkpoint_at,
+    load_checkpoint,
+    load_weights,
+    newest_checkpoint,
+    save_checkpoint,
+)
 from bertcli.training.optimizers import adamw
 
 
@@ -58,6 +64,37 @@ def test_only_the_newest_checkpoints_are_kept(tmp_path):
     for number in range(1, 6):
         save_checkpoint(tmp_path, number, model, optimizer, {}, keep=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000004", "step-00000005"]
+
+
+def test_the_best_checkpoint_is_kept_beside_the_newest(tmp_path):
+    model, optimizer = made()
+    for number in range(1, 6):
+        save_checkpoint(tmp_path, number, model, optimizer, {}, keep=1, best=min(number, 2))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000002", "step-00000005"]
+    save_checkpoint(tmp_path, 6, model, optimizer, {}, keep=1, best=6)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000006"]
+
+
+def test_weights_alone_come_from_the_checkpoint_of_a_step(tmp_path):
+    model, optimizer = made()
+    save_checkpoint(tmp_path, 1, model, optimizer, {}, keep=2)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    step(model, optimizer)
+    save_checkpoint(tmp_path, 2, model, optimizer, {}, keep=2)
+    state = torch.get_rng_state()
+    load_weights(checkpoint_at(tmp_path, 1), model)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_checkpoint_that_is_damaged_or_gone_cannot_be_chosen(tmp_path):
+    save_checkpoint(tmp_path, 1, *made(), {}, keep=1)
+    (tmp_path / "step-00000001" / "model.safetensors").write_bytes(b"cut")
+    for number in (1, 2):
+        with pytest.raises(ModelError, match="the checkpoint is damaged or gone") as caught:
+            checkpoint_at(tmp_path, number)
+        assert caught.value.hint == "--overwrite starts the run anew"
 
 
 def test_a_checkpoint_without_its_last_file_is_no_checkpoint(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 from bertcli.core import atomic
 from bertcli.errors import DataError
-from bertcli.training.results import Result, combine, confidence_interval, missed, read_results, write_results
+from bertcli.training.results import Result, combine, confidence_interval, missed, of_one, read_results, write_results
 
 FACTS = {
     "task": "t",
@@ -26,37 +26,75 @@ FACTS = {
     "tokens_seen": 0,
     "device": "cpu",
     "precision": "fp32",
-    "elapsed_seconds": 0.0,
+    "elapsed_seconds": 1.5,
+    "ci95": [0.4, 0.6],
+    "ci95_of": "examples",
+    "lost_tokens": 3,
+    "restarts": [[]],
+    "collapsed": [None],
+    "selected_steps": [None],
 }
+
+
+def of_seeds(*values: float, **facts: Any) -> list[Result]:
+    return [
+        of_one(seed, {"accuracy": value, "f1": 0.5}, "accuracy", **FACTS | facts) for seed, value in enumerate(values)
+    ]
 
 
 def test_the_fields_are_those_that_people_parse() -> None:
     names = (
         "schema task split n primary metrics seeds per_seed mean sd ci95 selected_on truncated model_sha256 "
-        "vocab_sha256 data_sha256 config_sha256 tokens_seen device precision elapsed_seconds"
+        "vocab_sha256 data_sha256 config_sha256 tokens_seen device precision elapsed_seconds ci95_of lost_tokens "
+        "restarts collapsed selected_steps folds"
     )
-    assert list(combine({0: {"accuracy": 0.5}}, "accuracy", **FACTS).dump()) == names.split()
+    assert list(of_seeds(0.5)[0].dump()) == names.split()
 
 
 def test_mean_deviation_and_interval_are_those_of_the_primary_metric() -> None:
-    rows = {seed: {"accuracy": value, "f1": 0.5} for seed, value in enumerate([0.8, 0.9, 1.0])}
-    result = combine(rows, "accuracy", **FACTS)
+    result = combine(of_seeds(0.8, 0.9, 1.0))
     assert result.mean == pytest.approx(0.9)
     assert result.sd == pytest.approx(0.1)
     # Student's t with two degrees of freedom at 97.5 % is 4.3027.
     half = 4.302653 * 0.1 / math.sqrt(3)
     assert result.ci95 == pytest.approx([0.9 - half, 0.9 + half], abs=1e-6)
+    assert result.ci95_of == "seeds"
     assert result.metrics == pytest.approx({"accuracy": 0.9, "f1": 0.5})
+    assert result.seeds == [0, 1, 2]
+    assert result.elapsed_seconds == 4.5
+    assert (result.n, result.truncated, result.lost_tokens, result.folds) == (10, 0, 3, None)
 
 
-def test_one_seed_has_no_deviation() -> None:
-    result = combine({7: {"accuracy": 0.8}}, "accuracy", **FACTS)
-    assert (result.sd, result.ci95, result.seeds) == (None, None, [7])
+def test_what_is_said_of_each_seed_stays_in_order() -> None:
+    one, two = of_seeds(0.8), of_seeds(0.9, restarts=[[77]], collapsed=["one class"], selected_steps=[12])
+    result = combine([*one, *two])
+    assert (result.restarts, result.collapsed, result.selected_steps) == ([[], [77]], [None, "one class"], [None, 12])
+
+
+def test_folds_are_parts_of_one_split_and_of_one_seed() -> None:
+    result = combine(of_seeds(0.8)[:1] + of_seeds(0.9, n=11, truncated=2), over="folds")
+    assert (result.n, result.truncated, result.lost_tokens) == (21, 2, 6)
+    assert (result.seeds, result.folds, result.ci95_of) == ([0], 2, "folds")
+    assert [row["accuracy"] for row in result.per_seed] == [0.8, 0.9]
+
+
+def test_one_seed_has_no_deviation_and_its_interval_is_that_of_the_examples() -> None:
+    (result,) = of_seeds(0.8)
+    assert (result.sd, result.ci95, result.ci95_of, result.seeds) == (None, [0.4, 0.6], "examples", [0])
     assert confidence_interval([0.5]) is None
 
 
+def test_a_result_of_before_reads_as_one_without_the_newer_facts(tmp_path: Path) -> None:
+    write_results(tmp_path, of_seeds(0.8))
+    values = json.loads((tmp_path / "result.json").read_text())
+    older = {name: value for name, value in values.items() if name in list(values)[:21]}
+    (tmp_path / "result.json").write_text(json.dumps(older))
+    (result,) = read_results(tmp_path, ["dev"])
+    assert (result.mean, result.ci95_of, result.restarts) == (0.8, None, [])
+
+
 def results_on(*splits: str) -> list[Result]:
-    return [combine({0: {"accuracy": 0.5}}, "accuracy", **{**FACTS, "split": split}) for split in splits]
+    return [of_seeds(0.5, split=split)[0] for split in splits]
 
 
 def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:

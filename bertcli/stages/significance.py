@@ -1,0 +1,175 @@
+"""Whether two fine-tuned runs differ on the same examples by more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bertcli.config.finetune import Finetune
+from bertcli.config.loader import load_config
+from bertcli.config.significance import Significance
+from bertcli.contracts.task import Examples, Prediction, Task
+from bertcli.core.component_folder import unknown_name
+from bertcli.core.messages import silence
+from bertcli.core.paired_tests import mcnemar
+from bertcli.errors import ConfigError, DataError
+from bertcli.stages.finetune_session import open_task
+from bertcli.training.comparison import compare, right
+from bertcli.training.results import RESULT_NAME, read_result
+from bertcli.training.saved_predictions import check_same_examples, read_predictions
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class SignificanceReport:
+    """The difference a − b on one split, with its interval and the chance of one as large under no difference.
+
+    ``per_seed_a`` and ``per_seed_b`` are the scores of each seed, whose means are compared. ``only_a`` and ``only_b``
+    count examples that one run alone has right and ``mcnemar_p_value`` is their exact test; None where the metric is no
+    share of right examples, or with several seeds. ``exact`` tells that every exchange was looked at.
+    """
+
+    schema: int
+    run_a: str
+    run_b: str
+    kind: str
+    split: str
+    n: int
+    metric: str
+    per_seed_a: list[float]
+    per_seed_b: list[float]
+    mean_a: float
+    mean_b: float
+    difference: float
+    ci95: list[float]
+    p_value: float
+    exact: bool
+    samples: int
+    seed: int
+    only_a: int | None
+    only_b: int | None
+    mcnemar_p_value: float | None
+    tested: str
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def significance(config: Significance) -> SignificanceReport:
+    """Compare two runs. Raises a ``UserError`` where they are not of the same examples or kind of task."""
+    task_a, task_b = (_open_task(run) for run in (config.run_a, config.run_b))
+    kinds = [type(task).__module__.rpartition(".")[2] for task in (task_a, task_b)]
+    if kinds[0] != kinds[1]:
+        raise ConfigError(
+            f"{config.run_a} is of the kind {kinds[0]} and {config.run_b} of the kind {kinds[1]}: "
+            "their scores do not compare"
+        )
+    split = config.split or _split_of(config.run_a)
+    a, b = (read_predictions(run, split) for run in (config.run_a, config.run_b))
+    if len(a) != len(b):
+        raise ConfigError(
+            f"{config.run_a} has {len(a)} seeds and {config.run_b} {len(b)}: equally many are compared",
+            hint="name the directories of single seeds, e.g. RUN/seed-0, or run as many --seeds",
+        )
+    for other in chain(a, b):
+        check_same_examples(a[0], other)
+    runs_a, runs_b = ([saved.predictions for saved in system] for system in (a, b))
+    task = _fitted(task_a, a[0].path, list(chain(*runs_a, *runs_b)))
+    metric = config.metric or task.primary
+    if metric not in task.metrics:
+        raise unknown_name("metric", metric, task.metrics)
+    per_seed_a, per_seed_b = ([task.score(run)[metric] for run in runs] for runs in (runs_a, runs_b))
+    comparison = compare(task, runs_a, runs_b, metric)
+    test = comparison.randomization(samples=config.samples, seed=config.seed)
+    only_a, only_b = _disagreements(task, runs_a, runs_b, metric)
+    mean_a, mean_b = float(np.mean(per_seed_a)), float(np.mean(per_seed_b))
+    return SignificanceReport(
+        schema=SCHEMA,
+        run_a=str(config.run_a),
+        run_b=str(config.run_b),
+        kind=kinds[0],
+        split=split,
+        n=len(runs_a[0]),
+        metric=metric,
+        per_seed_a=per_seed_a,
+        per_seed_b=per_seed_b,
+        mean_a=mean_a,
+        mean_b=mean_b,
+        difference=mean_a - mean_b,
+        ci95=comparison.interval(resamples=config.samples, seed=config.seed),
+        p_value=test.p_value,
+        exact=test.exact,
+        samples=test.samples,
+        seed=config.seed,
+        only_a=only_a,
+        only_b=only_b,
+        mcnemar_p_value=None if only_a is None or only_b is None else mcnemar(only_a, only_b),
+        tested=_tested(len(a)),
+    )
+
+
+def _open_task(run: Path) -> Task:
+    """The task of a run, from its ``config.yaml``; its labels are not settled."""
+    file = run / "config.yaml"
+    if not file.is_file():
+        raise DataError("no config.yaml: not a run of `bertcli finetune`", path=run, hint="name a run's directory")
+    return open_task(load_config(Finetune, file=file))[1]
+
+
+def _split_of(run: Path) -> str:
+    if not (run / RESULT_NAME).is_file():
+        raise DataError("no result.json: the run is not finished", path=run, hint="finish it with --resume")
+    return read_result(run / RESULT_NAME).split
+
+
+def _fitted(task: Task, path: Path, predictions: Sequence[Prediction]) -> Task:
+    """The task with the labels that the runs know; the training data need not be there any more."""
+    labels = _known_labels(task, predictions)
+    if not labels:
+        return task
+    rows = range(len(labels))
+    examples = Examples("train", [str(row) for row in rows], {"label": labels}, [str(path)] * len(labels), list(rows))
+    with silence():  # what a fit tells is of training data
+        return task.fit(examples)
+
+
+def _known_labels(task: Task, predictions: Sequence[Prediction]) -> list[Any]:
+    """Labels as examples of a training split have them, those included that no example here has."""
+    golds = [_as_read(prediction.gold) for prediction in predictions]
+    if task.head == "token_classification":
+        return [*golds, *(_as_read(prediction.pred) for prediction in predictions)]
+    if task.head == "classification":
+        first = predictions[0]
+        names = list(first.probs) if isinstance(first.probs, dict) else []
+        return [*golds, *((name,) if isinstance(first.gold, list) else name for name in names)]
+    return golds if task.head == "span" else []
+
+
+def _as_read(label: Any) -> Any:
+    return tuple(label) if isinstance(label, list) else label
+
+
+def _disagreements(
+    task: Task, a: Sequence[Sequence[Prediction]], b: Sequence[Sequence[Prediction]], metric: str
+) -> tuple[int, int] | tuple[None, None]:
+    """How many examples one run alone has right."""
+    if len(a) > 1:
+        return None, None
+    right_a, right_b = right(task, a[0], metric), right(task, b[0], metric)
+    if right_a is None or right_b is None:
+        return None, None
+    return int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+
+
+def _tested(seeds: int) -> str:
+    """What the test says, and what it does not."""
+    if seeds == 1:
+        return "whether these two models differ on other examples of this kind; it does not speak of other seeds"
+    return f"whether the mean of these {seeds} models differs on other examples of this kind; the seeds are held fixed"
