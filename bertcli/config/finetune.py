@@ -66,19 +66,19 @@ class Finetune(Settings):
     data; Howard & Ruder 2018; or the encoder frozen."""
     task_settings: dict[str, Any] = Field(default_factory=dict)
     """Further settings of the kind of task, e.g. labels and metrics."""
-    max_length: Annotated[int, Field(ge=4), Flag("--max-length")] = 128
-    """Longest sequence in pieces, special ones included; longer texts are cut."""
+    max_length: Annotated[int | None, Field(ge=4), Flag("--max-length")] = None
+    """Longest sequence in pieces, special ones included; longer texts are cut (default: the data set's, else 128)."""
     long_texts: LongTexts = LongTexts()
-    batch_size: Annotated[int, Field(ge=1), Flag("--batch-size")] = 32
-    """Examples per optimizer step over all devices."""
+    batch_size: Annotated[int | None, Field(ge=1), Flag("--batch-size")] = None
+    """Examples per optimizer step over all devices (default: the data set's, else 32)."""
     accumulate: Annotated[int, Field(ge=1), Flag("--accumulate")] = 1
     """Pieces in which a batch goes through the model, to save memory."""
     epochs: Annotated[float | None, Field(gt=0), Flag("--epochs")] = None
-    """Passes over the training split (default: 3; small models 4; under 5,000 examples 20; rte, stsb 10)."""
+    """Passes over the training split (default: the data set's, else 3; small models 4; under 5,000 examples 20)."""
     steps: Annotated[int | None, Field(ge=1), Flag("--steps")] = None
     """Optimizer steps, instead of epochs."""
     learning_rate: Annotated[float | None, Field(gt=0), Flag("--lr")] = None
-    """Peak learning rate (default: 2e-5; models up to a width of 512, 1e-4)."""
+    """Peak learning rate (default: the data set's, else 2e-5; models up to a width of 512, 1e-4)."""
     optimizer: Optimizer = Optimizer()
     schedule: FinetuningSchedule = FinetuningSchedule()
     transfer: Transfer = Transfer()

@@ -40,6 +40,7 @@ FEW_EXAMPLES, EPOCHS_FEW_EXAMPLES = 5000, 20
 """Fewer training examples take more epochs (Mosbach et al. 2021)."""
 LEARNING_RATE, LEARNING_RATE_SMALL_MODEL = 2e-5, 1e-4
 EPOCHS, EPOCHS_SMALL_MODEL = 3, 4
+BATCH_SIZE, MAX_LENGTH = 32, 128
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ class Session:
         """Open and check everything. Raises a ``UserError`` for whatever does not fit."""
         accelerator = open_accelerator(device=config.device, precision=config.precision, threads=config.threads)
         found, task = open_task(config)
+        config = _sized(config, found)
+        assert config.max_length
         directory = _model_directory(config.model)
         splits = _read(config, found, task)
         config = settle_pooling(config, splits.task)
@@ -176,7 +179,7 @@ class Session:
     def _tell_transfer(self, model: FinetuningModel) -> None:
         """Say what the recipe and the like change for this model."""
         config = self.config
-        rate = _usual_rate(model.encoder.config)
+        rate = _usual_rate(model.encoder.config, self.found)
         tell(config, model, steps=self.steps, epoch_steps=self.steps_per_epoch, usual_rate=rate)
         if model.reused_labels:
             tell_reused(config.model, model.reused_labels, self.labels)
@@ -193,7 +196,7 @@ class Session:
     def plan(self) -> FinetunePlan:
         """What will be done."""
         config = self.config
-        assert config.learning_rate
+        assert config.learning_rate and config.batch_size and config.max_length
         return FinetunePlan(
             task=config.task,
             model=config.model,
@@ -222,6 +225,7 @@ class Session:
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in one pass over the training split."""
+        assert self.config.batch_size
         return max(
             1,
             steps_per_epoch(
@@ -312,6 +316,7 @@ def _split_seed(config: Finetune) -> int:
 def _check_fits(model_config: Any, config: Finetune, tokenizer: Tokenizer) -> bool:
     """Refuse what the model cannot take; returns whether it knows a second segment."""
     longest = model_config.max_position_embeddings
+    assert config.max_length
     if config.max_length > longest:
         raise ConfigError(
             f"--max-length {config.max_length} is longer than the model's {longest} positions",
@@ -326,9 +331,20 @@ def _check_fits(model_config: Any, config: Finetune, tokenizer: Tokenizer) -> bo
     return bool(getattr(model_config, "type_vocab_size", 1) >= 2)
 
 
-def _usual_rate(model_config: Any) -> float:
-    """The learning rate of models of this width."""
-    return LEARNING_RATE_SMALL_MODEL if model_config.hidden_size <= SMALL_WIDTH else LEARNING_RATE
+def _usual_rate(model_config: Any, found: FoundTask) -> float:
+    """The learning rate of models of this width on this data set."""
+    usual = (found.preset and found.preset.learning_rate) or LEARNING_RATE
+    return LEARNING_RATE_SMALL_MODEL if model_config.hidden_size <= SMALL_WIDTH else usual
+
+
+def _sized(config: Finetune, found: FoundTask) -> Finetune:
+    """With the sizes that are settled before anything is encoded: the flag's, else the preset's, else the usual one."""
+    preset = found.preset
+    update = {
+        "batch_size": config.batch_size or (preset and preset.batch_size) or BATCH_SIZE,
+        "max_length": config.max_length or (preset and preset.max_length) or MAX_LENGTH,
+    }
+    return config.model_copy(update=update)
 
 
 def _resolved(
@@ -342,7 +358,7 @@ def _resolved(
         "split_seed": _split_seed(config),
     }
     if config.learning_rate is None:
-        update["learning_rate"] = _usual_rate(model_config)
+        update["learning_rate"] = _usual_rate(model_config, found)
     if config.epochs is None and config.steps is None:
         usual = EPOCHS_SMALL_MODEL if small else EPOCHS
         if found.preset and found.preset.epochs:

@@ -22,7 +22,7 @@ from bertcli.training.trainer import Pace, Trainer
 def train_model(session: Session, run: RunDirectory, seed: int, stop: StopRequest) -> tuple[FinetuningModel, Trainer]:
     """Train to the last step."""
     config, accelerator = session.config, session.accelerator
-    assert config.learning_rate
+    assert config.learning_rate and config.batch_size
     steps, epoch = session.steps, session.steps_per_epoch
     model = session.build(seed).to(accelerator.device)
     depths = depths_of(config.transfer, model, epoch_steps=epoch)
@@ -80,6 +80,7 @@ def metrics_of(session: Session, predictions: list[Prediction], loss: float | No
 def predict_split(session: Session, model: FinetuningModel, split: Examples) -> tuple[list[Prediction], float | None]:
     """Predictions for a split, and the mean loss where it has labels."""
     features = session.features[split.split]
+    assert session.config.batch_size
     with session.accelerator.autocast():
         outputs = predict(
             model,

@@ -8,6 +8,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def make_model(directory: Path, **settings: Any) -> Path:
     (directory / "vocab.txt").write_text("".join(f"{piece}\n" for piece in vocabulary), encoding="utf-8")
     (directory / "tokenizer_config.json").write_text('{"do_lower_case": true}', encoding="utf-8")
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    sizes |= {name: settings.pop(name) for name in list(settings) if name in sizes}
     config = transformers.BertConfig(
         vocab_size=len(vocabulary),
         max_position_embeddings=32,
@@ -619,6 +621,42 @@ def test_a_dry_run_gives_the_plan_and_writes_nothing(
     shown = capsys.readouterr().out
     assert "120 of 32 examples (20 epochs)" in shown
     assert "[CLS]" not in shown
+
+
+@pytest.mark.parametrize(
+    ("width", "flags", "sizes"),
+    [
+        (64, (), (1e-4, 16, 20)),  # a narrow model keeps its larger rate
+        (576, (), (3e-5, 16, 20)),
+        (576, ("--lr", "1e-3", "--batch-size", "4", "--max-length", "8"), (1e-3, 4, 8)),
+    ],
+)
+def test_a_preset_has_sizes_of_its_own_which_flags_override(
+    finetune: Finetune,
+    sst2: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+    flags: tuple[str, ...],
+    sizes: tuple[float, int, int],
+) -> None:
+    from bertcli.stages import finetune_session
+
+    find_task = finetune_session.find_task
+    settled = {"learning_rate": 3e-5, "batch_size": 16, "max_length": 20}
+
+    def sized(name: str) -> Any:
+        found = find_task(name)
+        return replace(found, preset=found.preset.model_copy(update=settled))
+
+    monkeypatch.setattr(finetune_session, "find_task", sized)
+    (tmp_path / "wide").mkdir()
+    wide = make_model(tmp_path / "wide", hidden_size=width)
+    given = ("--precision", "fp32", "--task", "sst2", "--data", str(sst2), "--dry-run", "--json", *flags)
+    assert run(["finetune", "--model", str(wide), *given]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["learning_rate"], plan["batch_size"], plan["max_length"]) == sizes
 
 
 def test_a_limit_draws_from_every_split(finetune: Finetune, sst2: Path, capsys: pytest.CaptureFixture[str]) -> None:
