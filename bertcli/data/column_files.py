@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bertcli.contracts.task import Table
 from bertcli.core.component_folder import did_you_mean
-from bertcli.data.tables import text_lines
+from bertcli.data.tables import file_format, text_lines
 from bertcli.errors import InputFileError
-from bertcli.text.compression import COMPRESSED_SUFFIXES
 
 SUFFIXES = (".conll", ".conllu", ".bio", ".iob", ".txt", ".tsv")
 """What such files are usually called; by its full name any file is taken for one."""
@@ -48,23 +48,22 @@ def read_columns(path: Path, *, words: Sequence[str] = (), tags: Sequence[str] =
     or the names of CoNLL-U. By themselves they are the first and the last, of CoNLL-U FORM and UPOS. A line begins a
     sentence's entry in ``lines``. Raises ``InputFileError`` with file and line.
     """
-    is_conllu = _name_without_compression(path).endswith(".conllu")
+    is_conllu = file_format(path, (".conllu",)) is not None
     sentences = [sentence for sentence in _sentences(path, words, tags, is_conllu=is_conllu) if sentence.words]
     if not sentences:
-        raise InputFileError("there is no sentence in the file", path=path, hint="a word and its tag stand on each line")
-    columns = {TOKENS: [sentence.words for sentence in sentences], TOKEN_LINES: [sentence.lines for sentence in sentences]}
+        raise InputFileError(
+            "there is no sentence in the file", path=path, hint="a word and its tag stand on each line"
+        )
+    columns: dict[str, list[Any]] = {
+        TOKENS: [sentence.words for sentence in sentences],
+        TOKEN_LINES: [sentence.lines for sentence in sentences],
+    }
     if sentences[0].tags:
         columns[TAGS] = [sentence.tags for sentence in sentences]
     names = [sentence.id for sentence in sentences]
-    known = {ID: names} if None not in names else {}
-    return Table(str(path), {**columns, **known}, [sentence.lines[0] for sentence in sentences])
-
-
-def _name_without_compression(path: Path) -> str:
-    name = path.name.lower()
-    for suffix in COMPRESSED_SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name
+    if None not in names:
+        columns[ID] = names
+    return Table(str(path), columns, [sentence.lines[0] for sentence in sentences])
 
 
 def _sentences(path: Path, words: Sequence[str], tags: Sequence[str], *, is_conllu: bool) -> Iterator[_Sentence]:
@@ -91,9 +90,10 @@ def _sentences(path: Path, words: Sequence[str], tags: Sequence[str], *, is_conl
         sentence.words.append(word)
         sentence.lines.append(number)
         if layout.tag is not None:
-            if not cells[layout.tag]:
+            tag = cells[layout.tag].strip(" ")
+            if not tag:
                 raise InputFileError(f"the word {word!r} has no tag", path=path, line=number)
-            sentence.tags.append(cells[layout.tag])
+            sentence.tags.append(tag)
     yield sentence
 
 
@@ -145,9 +145,7 @@ def _cut(text: str, separator: str | None) -> list[str]:
     return text.split(separator) if separator else re.split("[ \t]+", text.strip(_BETWEEN))
 
 
-def _place(
-    wanted: Sequence[str], count: int, names: Sequence[str], path: Path, line: int, *, flag: str
-) -> int:
+def _place(wanted: Sequence[str], count: int, names: Sequence[str], path: Path, line: int, *, flag: str) -> int:
     """Where the first of the wanted columns stands, from 0. Raises ``InputFileError`` saying which there are."""
     for name in wanted:
         if name.lower() in names:

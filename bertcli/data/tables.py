@@ -330,7 +330,25 @@ def _from_parquet(path: Path) -> Table:
         raise InputFileError(f"cannot be read: {error.strerror or error}", path=path) from error
     if not len(table):
         raise InputFileError("the table is empty", path=path)
-    return Table(str(path), {name: table[name].to_pylist() for name in table.column_names}, range(1, len(table) + 1))
+    columns = {name: table[name].to_pylist() for name in table.column_names}
+    for name, classes in _classes_in_lists(table.schema.metadata).items():
+        named: list[str | None] = [*classes, None]  # -1 stands for what is hidden
+        columns[name] = [cell and [named[number] for number in cell] for cell in columns[name]]
+    return Table(str(path), columns, range(1, len(table) + 1))
+
+
+def _classes_in_lists(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
+    """Columns with lists of class numbers, and the classes' names, as the datasets library notes them in the file."""
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        inner = {name: feature.get("feature") for name, feature in features.items() if isinstance(feature, dict)}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+    return {
+        name: feature["names"]
+        for name, feature in inner.items()
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+    }
 
 
 def _from_label_lines(path: Path) -> Table:

@@ -152,6 +152,11 @@ def faults(tags: Sequence[str], scheme: EntityScheme) -> Iterator[tuple[int, str
         before = after
 
 
+def is_written_in(tag: str, scheme: EntityScheme) -> bool:
+    """Whether a tag has a letter of the scheme, or is ``O``."""
+    return tag[:1] in (OUTSIDE, *_LETTERS[scheme].values())
+
+
 def may_follow(before: str, after: str, scheme: EntityScheme) -> bool:
     """Whether a tag may stand behind another; ``O`` stands for the end of a sentence and for its beginning."""
     return _may_follow(_read(before), _read(after), scheme)

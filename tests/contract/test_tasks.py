@@ -50,6 +50,11 @@ COLUMNS: dict[str, dict[str, list[Any]]] = {
         "label": [(("e", 2),), (("g", 0), ("g", 0)), ()],
     },
     "regression": {"text": ["a b", "c", "d e f"], "label": ["1", "2.5", "3"]},
+    "tagging": {
+        "tokens": [["a", "b"], ["c"], ["d", "e", "f"]],
+        "label": [["B-x", "I-x"], ["O"], ["O", "B-y", "B-x"]],
+        "token_lines": [[1, 2], [4], [6, 7, 8]],
+    },
 }
 
 
