@@ -34,6 +34,9 @@ FOLDER = "/"
 """The suffix of a folder with a folder of texts for each class."""
 SPLIT_NAMES = {"train": ("train",), "dev": ("dev", "validation", "valid", "val"), "test": ("test",)}
 
+CONVERTED = "refs/convert/parquet"
+"""The branch of a data set on which the Hub keeps its own conversion to Parquet, also of what a script had to load."""
+
 _LONGEST_C_INTEGER = 2**31 - 1  # the csv module keeps its limit in a C long, which has 32 bits on Windows
 _STRAY_BYTE = re.compile(rb"\xf0(?![\x80-\xbf])")
 """TREC's published questions have one byte that is no UTF-8; it stands for a space."""
@@ -114,7 +117,8 @@ def stem(path: Path, suffixes: Sequence[str] = SUFFIXES) -> str | None:
         return None
     if suffix == FOLDER:
         return path.name
-    return path.name[: path.name.lower().rindex(suffix)]
+    name = path.name[: path.name.lower().rindex(suffix)]
+    return name.rpartition("-ud-")[2] if suffix == ".conllu" else name  # en_ewt-ud-train.conllu
 
 
 def split_of_file(path: Path, suffixes: Sequence[str] = SUFFIXES) -> str | None:
@@ -403,8 +407,9 @@ def load_from_hub(dataset: str, config: str | None, revision: str | None) -> Any
     import datasets
     from datasets.exceptions import DatasetsError
 
+    folder = config if revision == CONVERTED else None  # where each configuration has a folder of its own
     try:
-        return datasets.load_dataset(dataset, config, revision=revision)
+        return datasets.load_dataset(dataset, config, data_dir=folder, revision=revision)
     except (OSError, ValueError, DatasetsError) as error:
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise DataError(

@@ -30,7 +30,7 @@ class HubData(Settings):
     config: str
     """Its configuration."""
     revision: str
-    """The commit that is read."""
+    """The commit that is read, or the branch with the Hub's conversion to Parquet."""
     splits: dict[str, Names]
     """The Hub's names of the train, dev and test splits."""
 

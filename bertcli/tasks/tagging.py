@@ -198,9 +198,9 @@ class Tagging:
         read = [tag for tag in map(_tag_schemes.read_tag, labels) if tag is not None]
         types = tuple(sorted({tag.type for tag in read if tag.letter != _tag_schemes.OUTSIDE}))
         learned = self.settings.train_scheme or ("iob2" if scheme == "iob1" else scheme)
-        if learned != scheme or not self.settings.labels:
-            labels = tuple(_tag_schemes.tags_of_types(types, learned))
-        return replace(self, labels=labels, scheme=scheme, learned=learned, types=types)
+        every = tuple(_tag_schemes.tags_of_types(types, learned))
+        keeps_order = self.settings.labels is not None and (learned == scheme or set(labels) == set(every))
+        return replace(self, labels=labels if keeps_order else every, scheme=scheme, learned=learned, types=types)
 
     def _scheme_of(self, sentences: Sequence[Sequence[str]]) -> EntityScheme | None:
         settings = self.settings

@@ -24,6 +24,6 @@ class Letters:
             yield ids, np.stack([np.arange(len(text)), np.arange(len(text)) + 1], axis=1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def letters() -> Letters:
     return Letters()
