@@ -407,9 +407,10 @@ def load_from_hub(dataset: str, config: str | None, revision: str | None) -> Any
     import datasets
     from datasets.exceptions import DatasetsError
 
-    folder = config if revision == CONVERTED else None  # where each configuration has a folder of its own
     try:
-        return datasets.load_dataset(dataset, config, data_dir=folder, revision=revision)
+        if revision == CONVERTED:  # has a folder for each configuration, and nothing that says which there are
+            return datasets.load_dataset(dataset, data_dir=config, revision=revision)
+        return datasets.load_dataset(dataset, config, revision=revision)
     except (OSError, ValueError, DatasetsError) as error:
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise DataError(

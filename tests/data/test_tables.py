@@ -219,6 +219,7 @@ def test_two_files_for_one_split_are_a_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "split"),
     [
+        ("en_ewt-ud-dev.conllu.gz", "dev"),
         ("dev_matched.tsv", "dev"),
         ("train-00000.parquet", "train"),
         ("val.csv", "dev"),
@@ -229,7 +230,7 @@ def test_two_files_for_one_split_are_a_fault(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_name_says_its_split(name: str, split: str | None) -> None:
-    assert tables.split_of_file(Path(name)) == split
+    assert tables.split_of_file(Path(name), (*tables.SUFFIXES, ".conllu")) == split
 
 
 def examples(texts: list[str]) -> Examples:
@@ -289,6 +290,30 @@ def test_a_data_set_of_the_hub_that_cannot_be_had_says_what_to_do(
     ) as caught:
         tables.load_from_hub("nyu-mll/glue", "sst2", "abc")
     assert caught.value.hint == "give a folder with train.tsv and dev.tsv by --data DIR"
+
+
+def test_of_the_hubs_own_conversion_the_folder_of_the_configuration_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import datasets
+
+    load = datasets.load_dataset
+    asked: list[Any] = []
+
+    def local(dataset: str, **options: Any) -> Any:
+        asked.append((dataset, options.pop("revision")))
+        return load(str(tmp_path / "repository"), **options, cache_dir=str(tmp_path / "cache"))
+
+    for config in ("en_ewt", "de_gsd"):
+        for split in ("train", "validation", "test"):
+            rows = datasets.Dataset.from_dict({"idx": [f"{config}-{split}"]})
+            rows.to_parquet(tmp_path / "repository" / config / split / "0000.parquet")
+    monkeypatch.setattr(datasets, "load_dataset", local)
+    found = tables.load_from_hub("some/treebanks", "en_ewt", "refs/convert/parquet")
+    assert asked == [("some/treebanks", "refs/convert/parquet")]
+    assert {split: rows["idx"][:] for split, rows in found.items()} == {
+        split: [f"en_ewt-{split}"] for split in ("train", "validation", "test")
+    }
 
 
 def test_class_labels_of_the_hub_become_their_names_and_hidden_ones_nothing() -> None:
