@@ -23,7 +23,7 @@ def shell(command: str, cwd: Path, **variables: str) -> subprocess.CompletedProc
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A corpus, two labelled tables and what the first two commands make of the corpus."""
+    """A corpus, labelled tables and sentences, and what the first two commands make of the corpus."""
     directory = tmp_path_factory.mktemp("examples")
     texts = [
         f"The {noun} was {word} on day {day}."
@@ -44,6 +44,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with (directory / f"{name}.tsv").open("w") as file:
             file.write("sentence1\tsentence2\tscore\n")
             file.writelines(f"{text}\tThe film was good.\t{len(text) % 5}\n" for text in rows)
+        with (directory / f"{name}.conll").open("w") as file:
+            for text in rows:
+                file.writelines(f"{word} {'B-thing' if word in ('film', 'book') else 'O'}\n" for word in text.split())
+                file.write("\n")
     build = "bertcli vocab build corpus.txt --size 200 -q && bertcli mask build corpus.txt --capitals -q"
     result = shell(build, directory)
     assert result.returncode == 0, result.stderr
