@@ -104,7 +104,6 @@ class Session:
         accelerator = open_accelerator(device=config.device, precision=config.precision, threads=config.threads)
         found, task = open_task(config)
         config = _sized(config, found)
-        assert config.max_length
         directory = _model_directory(config.model)
         splits = _read(config, found, task)
         config = settle_pooling(config, splits.task)
