@@ -37,7 +37,7 @@ from bertcli.contracts.task import (
     Table,
 )
 from bertcli.core.messages import notice
-from bertcli.core.settings import Settings
+from bertcli.core.settings import Settings, ShareBelowOne
 from bertcli.data import column_files, tables
 from bertcli.data.word_features import WORD_POSITIONS, encode_words, labels_of_pieces
 from bertcli.errors import ConfigError, InputFileError
@@ -86,6 +86,8 @@ class TaggingSettings(Settings):
     """Which entities count: any that conlleval reads, or those alone that the scheme spells in full."""
     per_type: bool = True
     """Also score every type of entity by itself."""
+    label_smoothing: ShareBelowOne = 0.0
+    """Share of every target that is spread over all tags."""
     constrained: bool = False
     """Predict the likeliest tags that the scheme allows, rather than the likeliest of each word."""
 
@@ -269,7 +271,8 @@ class Tagging:
 
     def loss(self, logits: torch.Tensor, batch: Batch) -> Loss:
         """Cross-entropy on the words' first pieces, summed."""
-        found = cross_entropy(logits.flatten(0, 1), batch["labels"].flatten())
+        labels = batch["labels"].flatten()
+        found = cross_entropy(logits.flatten(0, 1), labels, label_smoothing=self.settings.label_smoothing)
         return replace(found, count=batch.counts[LOSS_NAME])  # counted before, not on the device
 
     def decode(

@@ -174,6 +174,19 @@ def test_labels_stand_on_first_pieces_alone_and_the_loss_is_theirs(letters: Any)
     assert int(loss.correct) == 2  # B-a by its logit, O as the first of equals
 
 
+def test_smoothed_labels_spread_over_all_tags_and_not_over_other_pieces(letters: Any) -> None:
+    examples = examples_of("B-a")
+    task = make_task(label_smoothing=0.3).fit(examples_of("B-a O"))
+    features = task.encode(examples, letters, LIMITS)
+    batch = BucketedBatches(features, 0, task.count).make(np.asarray([0])).to(torch.device("cpu"))
+    logits = torch.zeros(1, len(features.input_ids), 3)
+    logits[0, 1] = torch.tensor([0.0, 2.0, 0.0])
+    e = float(np.e) ** 2
+    # 0.3 spread over three tags: 0.8 for B-a, 0.1 for the two others
+    expected = -0.8 * np.log(e / (e + 2)) - 0.2 * np.log(1 / (e + 2))
+    assert float(task.loss(logits, batch).total) == pytest.approx(expected)
+
+
 def test_a_split_without_tags_has_none(letters: Any) -> None:
     task = make_task().fit(examples_of("B-a O"))
     examples = examples_of("O O")
