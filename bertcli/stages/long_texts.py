@@ -21,6 +21,7 @@ def limits_of(config: Finetune, splits: Splits) -> Limits:
 
     Raises ``ConfigError`` where the task has no single texts, where chunks would have nothing new, or for all ways.
     """
+    assert config.max_length  # settled when a run is opened
     said, size = config.long_texts, config.max_length - SPECIALS
     if said.strategy == "head":
         return Limits(config.max_length)

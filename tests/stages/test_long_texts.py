@@ -18,7 +18,7 @@ def splits_of(texts: list[str], head: str = "classification") -> Any:
 
 
 def config_of(**long_texts: Any) -> Finetune:
-    return Finetune(task="reviews", long_texts=LongTexts(**long_texts))
+    return Finetune(task="reviews", max_length=128, long_texts=LongTexts(**long_texts))
 
 
 @pytest.mark.parametrize("head", ["span", "token_classification", "choice"])
