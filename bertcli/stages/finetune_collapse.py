@@ -91,6 +91,7 @@ def _training_loss(session: Session, model: FinetuningModel) -> float:
     """The mean cross-entropy of the first training examples: of the weights as they are, whatever was resumed."""
     features, batches = session.features["train"], session.batches("train")
     items = np.arange(min(LOSS_EXAMPLES, features.items))
+    assert session.config.batch_size
     size = 2 * session.config.batch_size
     parts = [items[at : at + size] for at in range(0, len(items), size)]
     with session.accelerator.autocast():
