@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, TypeVar
 
+from bertcli.core.memory import keep_freed_memory
 from bertcli.errors import RunError
 
 Item = TypeVar("Item")
@@ -109,6 +110,7 @@ def _start(make: Callable[[], Callable[[Any], Any]]) -> None:
     global _make
     _make = make
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

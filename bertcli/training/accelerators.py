@@ -7,9 +7,9 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from bertcli.config.sections import Device, Precision
+from bertcli.core.memory import keep_freed_memory
 from bertcli.errors import DeviceError
 from bertcli.training.devices import choose_device, choose_precision, set_threads
-from bertcli.training.memory import keep_freed_memory
 
 
 def open_accelerator(*, device: Device, precision: Precision, threads: int | None = None) -> Accelerator:
