@@ -13,7 +13,17 @@ from bertcli.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-COMMANDS = ("vocab", "mask", "pretrain", "finetune", "significance", "extract-features", "count-params", "config", "demo")
+COMMANDS = (
+    "vocab",
+    "mask",
+    "pretrain",
+    "finetune",
+    "significance",
+    "extract-features",
+    "count-params",
+    "config",
+    "demo",
+)
 
 
 def leaves(command, words=()):

@@ -23,6 +23,7 @@ from bertcli.models.checkpoint import (
     model_directory,
     open_model,
     pooler_is_trained,
+    read_config,
 )
 from bertcli.models.finetuning import FinetuningModel, restart_pooler
 from bertcli.models.readouts import Readout, readout_for
@@ -103,8 +104,8 @@ class Session:
         """Open and check everything. Raises a ``UserError`` for whatever does not fit."""
         accelerator = open_accelerator(device=config.device, precision=config.precision, threads=config.threads)
         found, task = open_task(config)
-        config = _sized(config, found)
         directory = _model_directory(config.model)
+        config = _sized(config, found, read_config(directory).get("max_position_embeddings"))
         splits = _read(config, found, task)
         config = settle_pooling(config, splits.task)
         suffixes = [metric_suffix(split.split, splits.dev[0].split) for split in splits.dev]
@@ -336,12 +337,16 @@ def _usual_rate(model_config: Any, found: FoundTask) -> float:
     return LEARNING_RATE_SMALL_MODEL if model_config.hidden_size <= SMALL_WIDTH else usual
 
 
-def _sized(config: Finetune, found: FoundTask) -> Finetune:
-    """With the sizes that are settled before anything is encoded: the flag's, else the preset's, else the usual one."""
+def _sized(config: Finetune, found: FoundTask, positions: int | None) -> Finetune:
+    """With the sizes that are settled before anything is encoded: the flag's, else the preset's, else the usual one.
+
+    What is usual gives way to a model with fewer positions.
+    """
     preset = found.preset
+    usual_length = (preset and preset.max_length) or MAX_LENGTH
     update = {
         "batch_size": config.batch_size or (preset and preset.batch_size) or BATCH_SIZE,
-        "max_length": config.max_length or (preset and preset.max_length) or MAX_LENGTH,
+        "max_length": config.max_length or min(usual_length, positions or usual_length),
     }
     return config.model_copy(update=update)
 

@@ -659,6 +659,15 @@ def test_a_preset_has_sizes_of_its_own_which_flags_override(
     assert (plan["learning_rate"], plan["batch_size"], plan["max_length"]) == sizes
 
 
+def test_a_usual_length_gives_way_to_a_model_with_fewer_positions(
+    model: Path, sst2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["--precision", "fp32", "--task", "sst2", "--data", str(sst2), "--model", str(model), "--dry-run", "--json"]
+    assert run(["finetune", *given]) == 0
+    assert json.loads(capsys.readouterr().out)["max_length"] == 32
+
+
 def test_a_limit_draws_from_every_split(finetune: Finetune, sst2: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert finetune("--task", "sst2", "--data", sst2, "--limit", "10", "--dry-run", "--json") == 0
     output = capsys.readouterr()
