@@ -4,6 +4,7 @@ BertcliError
 ├── UserError             exit 2: what the user gave is wrong
 │   ├── ConfigError       a flag, a line of YAML, a --set
 │   ├── InputFileError    a corpus, a table, a list of texts
+│   │   └── EmptyTableError   a table without a single row
 │   ├── VocabularyError   a vocabulary that does not open or does not fit
 │   ├── DataError         a data set on disk that does not open or does not fit
 │   ├── ModelError        a checkpoint that does not open or does not fit
@@ -83,6 +84,10 @@ class ConfigError(UserError):
 
 class InputFileError(UserError):
     """A corpus, a table or a list of texts that cannot be read as asked."""
+
+
+class EmptyTableError(InputFileError):
+    """A table of examples without a single row."""
 
 
 class VocabularyError(UserError):

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from bertcli.config.labelled_data import LabelledData, OfTheTask
 from bertcli.config.long_texts import LongTexts
 from bertcli.config.recipe import RecipeName, Transfer, under_recipe
 from bertcli.config.sections import Device, FinetuningSchedule, Optimizer, Precision
-from bertcli.core.settings import Flag, Settings, ShareBelowOne
+from bertcli.core.settings import Flag, ShareBelowOne
 
 DEFAULT_MODEL = "bertcli-out/runs/pretrain/model"
-
-Files = Annotated[tuple[Path, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str | Path) else value)]
 
 
 def _threshold(text: Any) -> Any:
@@ -31,32 +29,11 @@ def _threshold(text: Any) -> Any:
 Threshold = Annotated[str, BeforeValidator(_threshold)]
 
 
-@dataclass(frozen=True)
-class OfTheTask:
-    """Marks a field whose value is the setting of that name of the kind of task, where it has one."""
-
-
-class Finetune(Settings):
+class Finetune(LabelledData):
     """Fine-tune a model on a labelled task."""
 
-    task: Annotated[str, Flag("--task")]
-    """A data set that is known by name (sst2, mnli, …), or a kind of task (classification, regression, …)."""
     model: Annotated[str, Flag("--model")] = DEFAULT_MODEL
     """Model to start from: a directory, or a Hub id."""
-    data: Annotated[Files, Flag("--data")] = ()
-    """Folder with train.tsv, dev.tsv, test.tsv (or .csv, .jsonl, .parquet), or such files."""
-    train: Annotated[Files, Flag("--train")] = ()
-    """Files of the training split."""
-    dev: Annotated[Files, Flag("--dev")] = ()
-    """Files of the dev split (default: a tenth of the training split)."""
-    test: Annotated[Files, Flag("--test")] = ()
-    """Files of the test split; without labels there are predictions only."""
-    text_column: Annotated[str | None, Flag("--text-column"), OfTheTask()] = None
-    """Column of the text (default: text or sentence); "title + body" joins two."""
-    pair_column: Annotated[str | None, Flag("--pair-column"), OfTheTask()] = None
-    """Column of the second text of a pair."""
-    label_column: Annotated[str | None, Flag("--label-column"), OfTheTask()] = None
-    """Column of the label (default: label)."""
     label_smoothing: Annotated[ShareBelowOne | None, Flag("--label-smoothing"), OfTheTask()] = None
     """Share of every target of the loss that is spread evenly over all labels (default: 0)."""
     class_weights: Annotated[str | dict[str, float] | None, Flag("--class-weights"), OfTheTask()] = None
@@ -64,8 +41,6 @@ class Finetune(Settings):
     recipe: Annotated[RecipeName | None, Flag("--recipe")] = None
     """A published way to fine-tune, which flags and YAML override: Devlin et al. 2019; Mosbach et al. 2021, for small
     data; Howard & Ruder 2018; or the encoder frozen."""
-    task_settings: dict[str, Any] = Field(default_factory=dict)
-    """Further settings of the kind of task, e.g. labels and metrics."""
     max_length: Annotated[int | None, Field(ge=4), Flag("--max-length")] = None
     """Longest sequence in pieces, special ones included; longer texts are cut (default: the data set's, else 128)."""
     long_texts: LongTexts = LongTexts()
@@ -149,14 +124,6 @@ class Finetune(Settings):
         return self
 
     @model_validator(mode="after")
-    def _one_place_for_each_split(self) -> Self:
-        if self.data and self.train:
-            raise ValueError("data and train both give a training split | hint: keep one of them")
-        if (self.dev or self.test) and not (self.train or self.data):
-            raise ValueError("dev and test need a training split | hint: give one with --train or --data")
-        return self
-
-    @model_validator(mode="after")
     def _folds_are_runs_of_one_seed(self) -> Self:
         if self.folds is not None and self.seeds > 1:
             raise ValueError(
@@ -173,15 +140,6 @@ class Finetune(Settings):
     def selects(self) -> bool:
         """Whether evaluations on the dev split choose the weights."""
         return self.keep_best or self.patience is not None
-
-    def flags_of_the_task(self) -> dict[str, Any]:
-        """The settings of the kind of task that have a flag of their own, where they are given."""
-        names = (
-            name
-            for name, field in type(self).model_fields.items()
-            if any(isinstance(marker, OfTheTask) for marker in field.metadata)
-        )
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def thresholds(self) -> dict[str, float]:
         """``fail_under`` by metric."""

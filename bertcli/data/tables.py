@@ -26,7 +26,7 @@ from bertcli.contracts.task import Examples, Table
 from bertcli.core.component_folder import did_you_mean
 from bertcli.core.randomness import hash64
 from bertcli.data.class_folders import class_folders
-from bertcli.errors import DataError, InputFileError
+from bertcli.errors import DataError, EmptyTableError, InputFileError
 from bertcli.text.compression import COMPRESSED_SUFFIXES, open_binary
 
 SUFFIXES = (".tsv", ".csv", ".jsonl", ".parquet", ".label")
@@ -234,7 +234,7 @@ def _from_rows(
 ) -> tuple[Table, int]:
     first_line, first = next(rows, (0, []))
     if not first:
-        raise InputFileError("the table is empty", path=path)
+        raise EmptyTableError("the table is empty", path=path)
     names = list(header)
     lines: list[int] = []
     kept: list[list[str]] = []
@@ -260,7 +260,7 @@ def _from_rows(
         lines.append(line)
         kept.append(cells)
     if not kept:
-        raise InputFileError("the table has a header and no rows", path=path)
+        raise EmptyTableError("the table has a header and no rows", path=path)
     return Table(str(path), dict(zip(names, map(list, zip(*kept, strict=True)), strict=True)), lines), ragged
 
 
@@ -306,7 +306,7 @@ def _from_json_lines(path: Path) -> Table:
         rows.append(row)
         lines.append(number)
     if not rows:
-        raise InputFileError("the table is empty", path=path)
+        raise EmptyTableError("the table is empty", path=path)
     names = dict.fromkeys(name for row in rows for name in row)
     return Table(str(path), {name: [row.get(name) for row in rows] for name in names}, lines)
 
@@ -333,7 +333,7 @@ def _from_parquet(path: Path) -> Table:
     except OSError as error:
         raise InputFileError(f"cannot be read: {error.strerror or error}", path=path) from error
     if not len(table):
-        raise InputFileError("the table is empty", path=path)
+        raise EmptyTableError("the table is empty", path=path)
     columns = {name: table[name].to_pylist() for name in table.column_names}
     for name, classes in _classes_in_lists(table.schema.metadata).items():
         named: list[str | None] = [*classes, None]  # -1 stands for what is hidden
@@ -374,7 +374,7 @@ def _from_label_lines(path: Path) -> Table:
             columns[name].append(value)
         lines.append(number)
     if not lines:
-        raise InputFileError("the table is empty", path=path)
+        raise EmptyTableError("the table is empty", path=path)
     return Table(str(path), columns, lines)
 
 
