@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from bertcli.core.messages import notice
 from bertcli.data import tables
 from bertcli.data.class_folders import fingerprint_of_folders
 from bertcli.data.folds import Fold, hold_out_fold
-from bertcli.errors import ConfigError, DataError, InputFileError
+from bertcli.errors import ConfigError, DataError, EmptyTableError, InputFileError
 
 DEV_SHARE = 0.1
 
 SplitFiles = Mapping[str, Sequence[Path]]
+SplitTables = Mapping[str, Sequence[tuple[str, Sequence[Table]]]]
+"""Of each split the tables of its parts, which have names."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,20 @@ def read_splits(
     fold: Fold | None = None,
 ) -> Splits:
     """Read files into splits."""
+    read, sha256 = read_tables(task, files)
+    return make_splits(task, read, sha256=sha256, limit=limit, seed=seed, fold=fold)
+
+
+def read_tables(
+    task: Task,
+    files: Mapping[str, Sequence[tuple[str, Sequence[Path]]]],
+    *,
+    when_empty: Callable[[EmptyTableError], None] | None = None,
+) -> tuple[SplitTables, str]:
+    """The tables of every split, and the fingerprint of all files.
+
+    Where ``when_empty`` is given it is told of files without rows, which are left out; otherwise they are errors.
+    """
     digests: list[tuple[str, str]] = []
     for split, parts in files.items():
         for path in (path for _, paths in parts for path in paths):
@@ -116,21 +132,26 @@ def read_splits(
                 raise InputFileError("no such file", path=path)
             digests.append((split, fingerprint_of_folders(path) if path.is_dir() else fingerprints.of_file(path)))
     read = {
-        split: [(name, [task.read(path) for path in paths]) for name, paths in parts] for split, parts in files.items()
+        split: [(name, list(_tables_of(task, paths, when_empty))) for name, paths in parts]
+        for split, parts in files.items()
     }
-    return make_splits(task, read, sha256=fingerprints.of_value(digests), limit=limit, seed=seed, fold=fold)
+    return read, fingerprints.of_value(digests)
 
 
-def load_hub_splits(
-    task: Task,
-    hub: Any,
-    names: Mapping[str, tuple[str, ...]],
-    *,
-    limit: int | None,
-    seed: int,
-    fold: Fold | None = None,
-) -> Splits:
-    """Splits from the Hub; ``hub`` says which data set, at which revision, and what its splits are called."""
+def _tables_of(
+    task: Task, paths: Sequence[Path], when_empty: Callable[[EmptyTableError], None] | None
+) -> Iterator[Table]:
+    for path in paths:
+        try:
+            yield task.read(path)
+        except EmptyTableError as error:
+            if when_empty is None:
+                raise
+            when_empty(error)
+
+
+def load_hub_tables(hub: Any, names: Mapping[str, tuple[str, ...]]) -> tuple[SplitTables, str]:
+    """The tables of every split of a data set of the Hub, and the fingerprint of its name and revision."""
     read: dict[str, list[tuple[str, list[Table]]]] = {}
     loaded = tables.load_from_hub(hub.dataset, hub.config, hub.revision)
     for split, theirs in hub.splits.items():
@@ -141,13 +162,12 @@ def load_hub_splits(
         ]
     if not read.get("train"):
         raise DataError(f"the data set {hub.dataset} has no training split", hint="give files by --data DIR")
-    sha256 = fingerprints.of_value([hub.dataset, hub.config, hub.revision])
-    return make_splits(task, read, sha256=sha256, limit=limit, seed=seed, fold=fold)
+    return read, fingerprints.of_value([hub.dataset, hub.config, hub.revision])
 
 
 def make_splits(
     task: Task,
-    read: Mapping[str, Sequence[tuple[str, Sequence[Table]]]],
+    read: SplitTables,
     *,
     sha256: str,
     limit: int | None,

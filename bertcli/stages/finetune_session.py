@@ -11,12 +11,11 @@ import torch
 from accelerate import Accelerator
 
 from bertcli.config.finetune import DEFAULT_MODEL, Finetune
-from bertcli.config.loader import FlagValue, load_config
-from bertcli.contracts.task import TASKS, Features, Task
+from bertcli.contracts.task import Features, Task
 from bertcli.core.messages import notice
 from bertcli.data.bucketing import BucketedBatches, steps_per_epoch
 from bertcli.data.folds import Fold
-from bertcli.data.splits import Splits, check_metrics, find_files, load_hub_splits, metric_suffix, read_splits
+from bertcli.data.splits import Splits, check_metrics, make_splits, metric_suffix
 from bertcli.errors import ConfigError, ModelError, VocabularyError
 from bertcli.models.checkpoint import (
     fingerprint_of_weights,
@@ -29,8 +28,9 @@ from bertcli.models.finetuning import FinetuningModel, restart_pooler
 from bertcli.models.readouts import Readout, readout_for
 from bertcli.models.reinitialisation import reinitialise
 from bertcli.stages.finetune_transfer import carry_over, check_layers, recipe_of, settle_pooling, tell, tell_reused
+from bertcli.stages.labelled_data import open_task, read_labelled
 from bertcli.stages.long_texts import limits_of, pooling_of
-from bertcli.tasks import FoundTask, find_task
+from bertcli.tasks import FoundTask
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
 from bertcli.training.accelerators import open_accelerator, precision_of
@@ -246,33 +246,6 @@ class Session:
         return " ".join(self.tokenizer.pieces(features.input_ids[: features.offsets[1]]))
 
 
-def open_task(config: Finetune) -> tuple[FoundTask, Task]:
-    """The task that the configuration names, with its settings. Raises ``ConfigError`` with every fault."""
-    found = find_task(config.task)
-    of_flags = config.flags_of_the_task()
-    for name in of_flags:
-        if name not in found.kind.Settings.model_fields:
-            raise _not_of_this_kind(found, name)
-    flags = [FlagValue((key,), value, f"task_settings.{key}") for key, value in config.task_settings.items()]
-    flags += [FlagValue((key,), value, _flag(key)) for key, value in of_flags.items()]
-    preset = [FlagValue((key,), value, f"{found.name}.yaml") for key, value in found.settings.items()]
-    return found, found.kind(load_config(found.kind.Settings, flags=[*preset, *flags]))
-
-
-def _flag(setting: str) -> str:
-    return "--" + setting.replace("_", "-")
-
-
-def _not_of_this_kind(found: FoundTask, setting: str) -> ConfigError:
-    kinds = [name for name in TASKS.names() if setting in TASKS.load(name).Settings.model_fields]
-    kind = found.preset.kind if found.preset else found.name
-    named = kind if kind == found.name else f"{found.name} ({kind})"
-    return ConfigError(
-        f"{_flag(setting)}: the task {named} has no such setting",
-        hint=f"kinds of task that have it: {', '.join(kinds)}",
-    )
-
-
 def _model_directory(model: str) -> Path:
     try:
         return model_directory(model)
@@ -286,22 +259,8 @@ def _model_directory(model: str) -> Path:
 
 
 def _read(config: Finetune, found: FoundTask, task: Task) -> Splits:
-    names = found.preset.files if found.preset else {}
-    seed = _split_seed(config)
-    if config.data or config.train:
-        files = find_files(
-            data=config.data,
-            given={"train": config.train, "dev": config.dev, "test": config.test},
-            names=names,
-            suffixes=task.suffixes,
-        )
-        return read_splits(task, files, limit=config.limit, seed=seed, fold=_fold(config))
-    if found.preset is None:
-        raise ConfigError(
-            f"{config.task} needs data", hint="give a folder by --data DIR, or files by --train and --dev"
-        )
-    notice(f"no --data: taking {found.preset.hub.dataset} ({found.preset.hub.config}) from the Hub")
-    return load_hub_splits(task, found.preset.hub, names, limit=config.limit, seed=seed, fold=_fold(config))
+    read, sha256 = read_labelled(config, found, task)
+    return make_splits(task, read, sha256=sha256, limit=config.limit, seed=_split_seed(config), fold=_fold(config))
 
 
 def _fold(config: Finetune) -> Fold | None:

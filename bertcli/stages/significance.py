@@ -18,7 +18,7 @@ from bertcli.core.component_folder import unknown_name
 from bertcli.core.messages import silence
 from bertcli.core.paired_tests import mcnemar
 from bertcli.errors import ConfigError, DataError
-from bertcli.stages.finetune_session import open_task
+from bertcli.stages.labelled_data import open_task
 from bertcli.training.comparison import compare, right
 from bertcli.training.results import RESULT_NAME, read_result
 from bertcli.training.saved_predictions import check_same_examples, read_predictions
