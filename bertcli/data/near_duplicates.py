@@ -8,7 +8,7 @@ a document; training documents pass by in blocks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,12 +51,25 @@ def near_duplicates(
     signatures = [minima_of(runs_of(block, boundaries)) for block in document_blocks(held_out)]
     if not signatures:
         return []
-    known = np.concatenate(signatures)
+    passing = ((block, minima_of(runs_of(block, boundaries))) for block in document_blocks(training))
+
+    def told() -> Iterator[tuple[int, Signatures]]:
+        for block, minima in passing:
+            yield block.first, minima
+            progress.update(block.first + len(block.starts))
+
+    return nearest(np.concatenate(signatures), told(), threshold=threshold)
+
+
+def nearest(known: Signatures, training: Iterable[tuple[int, Signatures]], *, threshold: float) -> list[NearDuplicate]:
+    """For each known document the nearest that passes by, if it is at least as near as ``threshold``.
+
+    ``training`` are blocks of documents, each with the number of its first.
+    """
     index = _BandIndex(known, rows_per_band(threshold))
     best = np.zeros(len(known), dtype=np.float64)
     nearest = np.full(len(known), -1, dtype=np.int64)
-    for block in document_blocks(training):
-        passing = minima_of(runs_of(block, boundaries))
+    for first, passing in training:
         for theirs, ours in index.meetings(passing):
             jaccard = (passing[theirs] == known[ours]).mean(axis=1)
             # The nearest of each held-out document, the earliest where several are equally near.
@@ -64,8 +77,7 @@ def near_duplicates(
             _, firsts = np.unique(ours[order], return_index=True)
             chosen = order[firsts]
             better = chosen[jaccard[chosen] > best[ours[chosen]]]
-            best[ours[better]], nearest[ours[better]] = jaccard[better], block.first + theirs[better]
-        progress.update(block.first + len(block.starts))
+            best[ours[better]], nearest[ours[better]] = jaccard[better], first + theirs[better]
     found = np.flatnonzero(best >= threshold)
     return [NearDuplicate(int(n), int(nearest[n]), float(best[n])) for n in found]
 
@@ -87,7 +99,14 @@ def runs_of(block: DocumentBlock, boundaries: WordBoundaries) -> Runs:
     word_starts = np.flatnonzero(starts_word)
     in_word = np.arange(len(block.ids)) - np.repeat(word_starts, np.diff(word_starts, append=len(block.ids)))
     words = np.add.reduceat(hash64(0, "near-duplicates: word", in_word, block.ids), word_starts)
-    first_word = np.searchsorted(word_starts, block.starts)
+    return runs_of_words(words, np.searchsorted(word_starts, block.starts))
+
+
+def runs_of_words(words: UInt64Array, first_word: NDArray[np.int64]) -> Runs:
+    """The runs of documents, of which the hashes of all words are given, and at which of them each begins.
+
+    Every document has a word.
+    """
     counts = np.diff(first_word, append=len(words))
     runs = np.maximum(1, counts - RUN_WORDS + 1)
     starts = np.cumsum(runs) - runs

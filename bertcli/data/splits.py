@@ -20,6 +20,8 @@ DEV_SHARE = 0.1
 SplitFiles = Mapping[str, Sequence[Path]]
 SplitTables = Mapping[str, Sequence[tuple[str, Sequence[Table]]]]
 """Of each split the tables of its parts, which have names."""
+WhenEmpty = Callable[[str, EmptyTableError], None]
+"""Is told of a part of a split that one of its files has no rows."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +121,11 @@ def read_tables(
     task: Task,
     files: Mapping[str, Sequence[tuple[str, Sequence[Path]]]],
     *,
-    when_empty: Callable[[EmptyTableError], None] | None = None,
+    when_empty: WhenEmpty | None = None,
 ) -> tuple[SplitTables, str]:
     """The tables of every split, and the fingerprint of all files.
 
-    Where ``when_empty`` is given it is told of files without rows, which are left out; otherwise they are errors.
+    Files without rows are left out where ``when_empty`` is there to be told of them; otherwise they are errors.
     """
     digests: list[tuple[str, str]] = []
     for split, parts in files.items():
@@ -132,22 +134,20 @@ def read_tables(
                 raise InputFileError("no such file", path=path)
             digests.append((split, fingerprint_of_folders(path) if path.is_dir() else fingerprints.of_file(path)))
     read = {
-        split: [(name, list(_tables_of(task, paths, when_empty))) for name, paths in parts]
+        split: [(name, list(_tables_of(task, name, paths, when_empty))) for name, paths in parts]
         for split, parts in files.items()
     }
     return read, fingerprints.of_value(digests)
 
 
-def _tables_of(
-    task: Task, paths: Sequence[Path], when_empty: Callable[[EmptyTableError], None] | None
-) -> Iterator[Table]:
+def _tables_of(task: Task, split: str, paths: Sequence[Path], when_empty: WhenEmpty | None) -> Iterator[Table]:
     for path in paths:
         try:
             yield task.read(path)
         except EmptyTableError as error:
             if when_empty is None:
                 raise
-            when_empty(error)
+            when_empty(split, error)
 
 
 def load_hub_tables(hub: Any, names: Mapping[str, tuple[str, ...]]) -> tuple[SplitTables, str]:

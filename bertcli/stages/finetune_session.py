@@ -16,7 +16,7 @@ from bertcli.core.messages import notice
 from bertcli.data.bucketing import BucketedBatches, steps_per_epoch
 from bertcli.data.folds import Fold
 from bertcli.data.splits import Splits, check_metrics, make_splits, metric_suffix
-from bertcli.errors import ConfigError, ModelError, VocabularyError
+from bertcli.errors import ModelError
 from bertcli.models.checkpoint import (
     fingerprint_of_weights,
     model_directory,
@@ -30,6 +30,7 @@ from bertcli.models.reinitialisation import reinitialise
 from bertcli.stages.finetune_transfer import carry_over, check_layers, recipe_of, settle_pooling, tell, tell_reused
 from bertcli.stages.labelled_data import open_task, read_labelled
 from bertcli.stages.long_texts import limits_of, pooling_of
+from bertcli.stages.model_room import check_room
 from bertcli.tasks import FoundTask
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
@@ -274,19 +275,14 @@ def _split_seed(config: Finetune) -> int:
 
 def _check_fits(model_config: Any, config: Finetune, tokenizer: Tokenizer) -> bool:
     """Refuse what the model cannot take; returns whether it knows a second segment."""
-    longest = model_config.max_position_embeddings
     assert config.max_length
-    if config.max_length > longest:
-        raise ConfigError(
-            f"--max-length {config.max_length} is longer than the model's {longest} positions",
-            hint=f"--max-length {longest} or less",
-        )
-    if tokenizer.vocabulary.size > model_config.vocab_size:
-        raise VocabularyError(
-            f"the vocabulary has {tokenizer.vocabulary.size:,} pieces, the model {model_config.vocab_size:,}",
-            path=config.model,
-            hint="the vocabulary is not this model's; take both from the same place",
-        )
+    check_room(
+        tokenizer,
+        config.max_length,
+        model=config.model,
+        positions=model_config.max_position_embeddings,
+        pieces=model_config.vocab_size,
+    )
     return bool(getattr(model_config, "type_vocab_size", 1) >= 2)
 
 

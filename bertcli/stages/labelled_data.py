@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from bertcli.config.labelled_data import LabelledData
 from bertcli.config.loader import FlagValue, load_config
 from bertcli.contracts.task import TASKS, Task
 from bertcli.core.messages import notice
-from bertcli.data.splits import SplitTables, find_files, load_hub_tables, read_tables
-from bertcli.errors import ConfigError, EmptyTableError
+from bertcli.data.splits import SplitTables, WhenEmpty, find_files, load_hub_tables, read_tables
+from bertcli.errors import ConfigError
 from bertcli.tasks import FoundTask, find_task
 
 
@@ -45,9 +43,12 @@ def read_labelled(
     found: FoundTask,
     task: Task,
     *,
-    when_empty: Callable[[EmptyTableError], None] | None = None,
+    when_empty: WhenEmpty | None = None,
 ) -> tuple[SplitTables, str]:
-    """The tables of every split, from files or from the Hub, and their fingerprint."""
+    """The tables of every split, from files or from the Hub, and their fingerprint.
+
+    Files without rows are left out where ``when_empty`` is there to be told of them; otherwise they are errors.
+    """
     names = found.preset.files if found.preset else {}
     if config.data or config.train:
         files = find_files(

@@ -1,0 +1,208 @@
+"""Labelled data looked through before anybody trains on them: everything that is wrong, with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertcli.config.doctor import Doctor
+from bertcli.contracts.task import Limits, Table, Task
+from bertcli.core.atomic import write_json
+from bertcli.core.hub import local_directory
+from bertcli.data.content_faults import content_findings
+from bertcli.data.example_lengths import (
+    Lengths,
+    length_findings,
+    lengths_in_pieces,
+    lengths_in_words,
+    word_length_findings,
+)
+from bertcli.data.findings import Finding, Place, Showing
+from bertcli.data.label_balance import STRUCTURED, LabelCounts, balance_findings
+from bertcli.data.nearly_repeated import near_duplicate_findings
+from bertcli.data.odd_texts import odd_text_findings
+from bertcli.data.repeated_examples import GivenSplit, Role, duplicate_findings, leakage_findings
+from bertcli.data.splits import SplitTables
+from bertcli.errors import EmptyTableError, InputFileError, OutputError
+from bertcli.models.checkpoint import read_config
+from bertcli.stages.labelled_data import open_task, read_labelled
+from bertcli.stages.model_room import check_room
+from bertcli.tasks import FoundTask
+from bertcli.text.tokenizer import Tokenizer
+from bertcli.text.tokenizer_loading import load_tokenizer
+
+MAX_LENGTH = 128
+NEAR = 0.8
+"""Jaccard index from which on texts are near-duplicates (Lee et al. 2022)."""
+
+_ROLES: tuple[Role, ...] = ("train", "dev", "test")
+_HINT = "give a model directory, a vocabulary, or a Hub id by --model"
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """What was found, errors before warnings, with the balance of labels and the lengths of each split."""
+
+    task: str
+    examples: Mapping[str, int]
+    """By split."""
+    findings: tuple[Finding, ...]
+    balance: LabelCounts | None
+    """None where labels are no names."""
+    lengths: tuple[Lengths, ...]
+    max_length: int
+
+    @property
+    def errors(self) -> int:
+        """Findings that are errors."""
+        return sum(finding.level == "error" for finding in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        """Findings that are warnings."""
+        return len(self.findings) - self.errors
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "task": self.task,
+            "examples": dict(self.examples),
+            "errors": self.errors,
+            "warnings": self.warnings,
+            "findings": [finding.dump() for finding in self.findings],
+            "balance": self.balance.dump() if self.balance else None,
+            "max_length": self.max_length,
+            "lengths": [lengths.dump() for lengths in self.lengths],
+        }
+
+
+def examine(config: Doctor) -> DoctorReport:
+    """Every check of every split; the report is also written where it is asked to be.
+
+    Raises a ``UserError`` where files cannot be read at all.
+    """
+    if config.output is not None and config.output.is_dir():
+        raise OutputError("the output is a directory, not a file", path=config.output, hint="name a file with -o")
+    found, task = open_task(config)
+    max_length = config.max_length or (found.preset and found.preset.max_length) or MAX_LENGTH
+    tokenizer = _tokenizer(config.model, max_length) if config.model else None
+    showing = Showing(config.examples, config.text)
+    opened = _opened(config, found, task)
+    task, splits, names = opened.task, opened.splits, _label_names(opened.task)
+    findings, balance, lengths = list(opened.findings), None, []
+    ordered = task.head == "token_classification"
+    if splits and not _is_regression(opened):
+        balance = LabelCounts.of(splits, names)
+    for split in splits:
+        unreadable: set[tuple[str, int]] = set()
+        if opened.is_fitted:
+            of_content, unreadable = content_findings(task, split.examples, showing)
+            findings += of_content
+        labels = balance.labels if balance and task.head == "classification" else ()
+        findings += odd_text_findings(split, labels, showing)
+        findings += duplicate_findings(split, names, showing, ordered=ordered)
+        of_lengths, own = _lengths(split, opened, tokenizer, max_length, unreadable, showing)
+        findings += of_lengths
+        lengths.append(own)
+    findings += leakage_findings(splits, showing)
+    if opened.is_fitted:
+        findings += balance_findings(balance, splits) if balance else []
+        if config.near_duplicates:
+            findings += near_duplicate_findings(splits, config.near_duplicate_threshold or NEAR, showing)
+    report = DoctorReport(
+        config.task,
+        {split.name: len(split) for split in splits},
+        tuple(sorted(findings, key=lambda finding: finding.level)),  # "error" before "warning"
+        balance if balance and balance.labels != (STRUCTURED,) else None,
+        tuple(lengths),
+        max_length,
+    )
+    if config.output is not None:
+        write_json(config.output, report.dump())
+    return report
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """The splits that have examples, the training split first, and what kept others from being read."""
+
+    task: Task
+    is_fitted: bool
+    splits: list[GivenSplit]
+    findings: list[Finding]
+
+
+def _opened(config: Doctor, found: FoundTask, task: Task) -> _Opened:
+    findings: list[Finding] = []
+
+    def when_empty(split: str, error: EmptyTableError) -> None:
+        findings.append(Finding("error", "empty", split, 0, error.message, (_place_of(error),)))
+
+    read, _ = read_labelled(config, found, task, when_empty=when_empty)
+    given = [
+        (role, task.select(tables, "train" if role == "train" else name, labelled=role != "test"))
+        for role in _ROLES
+        for name, tables in _parts(read, role)
+    ]
+    is_fitted = False
+    if given and given[0][0] == "train":
+        try:
+            task, is_fitted = task.fit(given[0][1]), True
+        except InputFileError as error:
+            place = _place_of(error)
+            findings.append(Finding("error", "labels", "train", len(given[0][1]), error.message, (place,), error.hint))
+    return _Opened(task, is_fitted, [GivenSplit.of(role, examples, task) for role, examples in given], findings)
+
+
+def _parts(read: SplitTables, role: Role) -> Iterator[tuple[str, Sequence[Table]]]:
+    """The parts of a split that have tables; the training split is one."""
+    parts = read.get(role, ())
+    if role == "train":
+        parts = [(role, [table for _, tables in parts for table in tables])]
+    yield from ((name, tables) for name, tables in parts if tables)
+
+
+def _place_of(error: InputFileError) -> Place:
+    return Place(error.path or "", error.line or 1)
+
+
+def _label_names(task: Task) -> dict[str, str]:
+    """The labels' names by what files write, where the settings fix them."""
+    labels = getattr(task.settings, "labels", None)
+    return dict(getattr(task.settings, "label_aliases", {}) | labels) if isinstance(labels, dict) else {}
+
+
+def _is_regression(opened: _Opened) -> bool:
+    return opened.is_fitted and opened.task.model_facts().get("problem_type") == "regression"
+
+
+def _lengths(
+    split: GivenSplit,
+    opened: _Opened,
+    tokenizer: Tokenizer | None,
+    max_length: int,
+    unreadable: set[tuple[str, int]],
+    showing: Showing,
+) -> tuple[list[Finding], Lengths]:
+    if tokenizer is None or not opened.is_fitted:
+        # Of other kinds a text is read on in further sequences, or one of several that are counted here together.
+        whole = opened.task.head == "classification"
+        lengths = lengths_in_words(split, max_length if whole else None)
+        return word_length_findings(split, lengths, max_length, showing), lengths
+    lengths, cut = lengths_in_pieces(split, opened.task, tokenizer, Limits(max_length), left_out=unreadable)
+    return length_findings(split, lengths, cut.tolist(), max_length, showing), lengths
+
+
+def _tokenizer(model: str, max_length: int) -> Tokenizer:
+    """The tokenizer of a model, whose positions and embeddings it has to fit, or of a vocabulary alone."""
+    tokenizer = load_tokenizer(model)
+    path = Path(model)
+    directory = path if path.exists() else local_directory(model, patterns=("config.json",), hint=_HINT)
+    if (directory / "config.json").is_file():
+        values = read_config(directory)
+        positions = values.get("max_position_embeddings", max_length)
+        pieces = values.get("vocab_size", tokenizer.vocabulary.size)
+        check_room(tokenizer, max_length, model=model, positions=positions, pieces=pieces)
+    return tokenizer
