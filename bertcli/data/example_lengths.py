@@ -62,7 +62,9 @@ def lengths_in_pieces(
 
     Examples at the places that are ``left_out``, whose content cannot be encoded, are not counted.
     """
-    rows = np.asarray([row for row in range(len(split)) if split.place(row) not in left_out], dtype=np.int64)
+    places = enumerate(zip(split.examples.paths, split.examples.lines, strict=True))
+    kept = (row for row, place in places if not split.has_line_each or place not in left_out)
+    rows = np.fromiter(kept, dtype=np.int64)
     examples = _without_labels(split.examples, rows)
     if not len(examples):
         return replace(_lengths(split, "pieces", np.zeros(1, np.int64)), examples=0, longer=0, cut=0, lost=0), rows
@@ -120,7 +122,7 @@ def length_findings(
     """Too many examples that lose pieces (the rows ``cut``), and too many unknown pieces."""
     findings = []
     if is_over(len(cut), lengths.examples, CUT_TOLERATED):
-        places = (showing.place(split.examples, row, split.texts[row]) for row in cut)
+        places = (split.shown(row, showing) for row in cut)
         findings.append(
             Finding(
                 "warning",
@@ -163,7 +165,7 @@ def word_length_findings(split: GivenSplit, lengths: Lengths, max_length: int, s
             longer,
             f"at least {longer:,} of {len(split):,} examples ({percent(longer, len(split))}) are longer than "
             f"{max_length} pieces: they have more words than that",
-            showing.first(showing.place(split.examples, row, split.texts[row]) for row in rows),
+            showing.first(split.shown(row, showing) for row in rows),
             "--model DIR counts in pieces; --max-length, or --long of `bertcli finetune`",
         )
     ]

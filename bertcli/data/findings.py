@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from bertcli.contracts.task import Examples
-
 Level = Literal["error", "warning"]
 
 LONGEST_SHOWN = 80
@@ -24,8 +22,10 @@ class Place:
 
     path: str
     line: int
-    same_as: tuple[str, int] | None = None
-    """Path and line of another example that it repeats."""
+    id: str | None = None
+    """Where several examples stand on one line."""
+    same_as: Place | None = None
+    """Another example that it repeats."""
     note: str | None = None
     """What is particular to this example. It may quote the data's text."""
     text: str | None = None
@@ -33,10 +33,15 @@ class Place:
 
     def dump(self) -> dict[str, Any]:
         """As JSON values, without what is not there."""
-        values: dict[str, Any] = {"path": self.path, "line": self.line}
-        if self.same_as is not None:
-            values["same_as"] = {"path": self.same_as[0], "line": self.same_as[1]}
-        return values | {name: value for name in ("note", "text") if (value := getattr(self, name)) is not None}
+        values = {
+            "path": self.path,
+            "line": self.line,
+            "id": self.id,
+            "same_as": self.same_as and self.same_as.dump(),
+            "note": self.note,
+            "text": self.text,
+        }
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -75,18 +80,6 @@ class Showing:
     """Places at most."""
     text: bool = True
     """Whether they have the beginning of their texts."""
-
-    def place(
-        self,
-        examples: Examples,
-        row: int,
-        text: str,
-        *,
-        same_as: tuple[str, int] | None = None,
-        note: str | None = None,
-    ) -> Place:
-        """The place of an example, with its text where that is shown."""
-        return Place(examples.paths[row], examples.lines[row], same_as, note, excerpt(text) if self.text else None)
 
     def first(self, places: Iterable[Place]) -> tuple[Place, ...]:
         """As many as are shown."""

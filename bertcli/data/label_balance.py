@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bertcli.data.findings import Finding, Place, percent
+from bertcli.data.findings import Finding, percent
 from bertcli.data.repeated_examples import GivenSplit
 
 FEW_EXAMPLES = 10
@@ -104,7 +104,7 @@ def _alone(balance: LabelCounts, split: GivenSplit) -> list[Finding]:
             split.name,
             len(split),
             f"every example of {split.name} has the label {there[0]!r}",
-            (Place(*split.place(0)),),
+            (split.place(0),),
             "take the splits from shuffled data",
         )
     ]

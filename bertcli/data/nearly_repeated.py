@@ -40,10 +40,9 @@ def near_duplicate_findings(splits: Sequence[GivenSplit], threshold: float, show
         if not found:
             continue
         places = (
-            showing.place(
-                split.examples,
+            split.shown(
                 near.held_out,
-                split.texts[near.held_out],
+                showing,
                 same_as=train.place(near.training),
                 note=f"Jaccard index {near.jaccard:.2f}",
             )

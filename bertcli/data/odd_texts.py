@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from bertcli.data.findings import Finding, Showing, percent
+from bertcli.data.findings import Finding, Showing, is_over, percent
 from bertcli.data.repeated_examples import GivenSplit, normalised
+
+TOLERATED = 0.01
+"""Share of a split's texts that may be the name of a label: a review may be one word."""
 
 
 def odd_text_findings(split: GivenSplit, labels: Collection[str], showing: Showing) -> Iterator[Finding]:
@@ -23,7 +26,7 @@ def odd_text_findings(split: GivenSplit, labels: Collection[str], showing: Showi
             yield _finding(split, "same texts", rows, "have the same text twice", "--pair-column", showing)
     names = {normalised(label) for label in labels}
     rows = [row for row, key in enumerate(split.keys) if key in names]
-    if rows:
+    if is_over(len(rows), len(split), TOLERATED):
         yield _finding(split, "label as text", rows, "have the name of a label as their text", "--text-column", showing)
 
 
@@ -34,6 +37,6 @@ def _finding(split: GivenSplit, check: str, rows: list[int], what: str, flag: st
         split.name,
         len(rows),
         f"{len(rows):,} of {len(split):,} examples ({percent(len(rows), len(split))}) {what}",
-        showing.first(showing.place(split.examples, row, split.texts[row]) for row in rows),
+        showing.first(split.shown(row, showing) for row in rows),
         f"is this the right {flag}?",
     )

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal
 
 from bertcli.contracts.task import Examples, Task
-from bertcli.data.findings import Finding, Place, Showing, is_over, percent
+from bertcli.data.findings import Finding, Place, Showing, excerpt, is_over, percent
 from bertcli.data.tables import NoLabel
 
 TOLERATED = 0.01
@@ -39,8 +39,9 @@ class GivenSplit:
 
     @classmethod
     def of(cls, role: Role, examples: Examples, task: Task) -> GivenSplit:
-        """A split with its keys. Where a key is that of several examples, as of questions on one text, the other
-        columns of text tell them apart.
+        """A split with its keys.
+
+        Where a key is that of several examples, as of questions on one text, other columns of text tell them apart.
         """
         keys = task.keys(examples)
         normal = [normalised(key) for key in keys]
@@ -63,9 +64,20 @@ class GivenSplit:
             rows.setdefault(key, row)
         return rows
 
-    def place(self, row: int) -> tuple[str, int]:
-        """Path and line of an example."""
-        return self.examples.paths[row], self.examples.lines[row]
+    @cached_property
+    def has_line_each(self) -> bool:
+        """Whether every example stands on a line of its own, as not in a file that is one object."""
+        return len(set(zip(self.examples.paths, self.examples.lines, strict=True))) == len(self)
+
+    def place(self, row: int) -> Place:
+        """Where an example stands; by its id as well, where the line does not tell."""
+        name = None if self.has_line_each else self.examples.ids[row]
+        return Place(self.examples.paths[row], self.examples.lines[row], name)
+
+    def shown(self, row: int, showing: Showing, *, same_as: Place | None = None, note: str | None = None) -> Place:
+        """The place of an example, with its text where that is shown."""
+        text = excerpt(self.texts[row]) if showing.text else None
+        return replace(self.place(row), same_as=same_as, note=note, text=text)
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -90,13 +102,13 @@ def _other_texts(examples: Examples, keys: Sequence[str]) -> list[Sequence[str]]
 
 
 def duplicate_findings(
-    split: GivenSplit, names: Mapping[str, str], showing: Showing, *, ordered: bool
+    split: GivenSplit, names: Mapping[str, str], showing: Showing, *, ordered: bool, may_differ: bool
 ) -> list[Finding]:
     """Copies within a split, those that agree apart from those whose labels differ.
 
-    ``names`` are the labels' names by what files write, ``ordered`` says that several labels of an example have an
-    order. An example is counted from its second copy on; of a
-    contradiction all copies are, and above ``TOLERATED`` they are an error.
+    ``names`` are the labels' names by what files write; ``ordered`` says that several labels of an example have an
+    order, ``may_differ`` that labels of one text need not agree, as those of several raters. Copies are counted from
+    the second on; of a contradiction all are, and above ``TOLERATED`` it is an error.
     """
     groups: dict[str, list[int]] = {}
     for row, identity in enumerate(split.identities):
@@ -129,7 +141,7 @@ def duplicate_findings(
         count = sum(map(len, contradictory))
         findings.append(
             Finding(
-                "error" if is_over(count, len(split), TOLERATED) else "warning",
+                "error" if is_over(count, len(split), TOLERATED) and not may_differ else "warning",
                 "conflicts",
                 split.name,
                 count,
@@ -147,7 +159,7 @@ def _copies(
     for first, *others in groups:
         for row in others:
             note = None if labels is None else _both_labels(labels[row], labels[first])
-            yield showing.place(split.examples, row, split.texts[row], same_as=split.place(first), note=note)
+            yield split.shown(row, showing, same_as=split.place(first), note=note)
 
 
 def _both_labels(here: Any, there: Any) -> str | None:
@@ -186,10 +198,7 @@ def _leak(one: GivenSplit, other: GivenSplit, showing: Showing) -> Finding | Non
     rows = [row for row, key in enumerate(smaller.keys) if key and key in known]
     if not rows:
         return None
-    places = (
-        showing.place(smaller.examples, row, smaller.texts[row], same_as=larger.place(known[smaller.keys[row]]))
-        for row in rows
-    )
+    places = (smaller.shown(row, showing, same_as=larger.place(known[smaller.keys[row]])) for row in rows)
     return Finding(
         "error" if is_over(len(rows), len(smaller), TOLERATED) else "warning",
         "leakage",

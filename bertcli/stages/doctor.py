@@ -92,7 +92,7 @@ def examine(config: Doctor) -> DoctorReport:
     opened = _opened(config, found, task)
     task, splits, names = opened.task, opened.splits, _label_names(opened.task)
     findings, balance, lengths = list(opened.findings), None, []
-    ordered = task.head == "token_classification"
+    ordered, may_differ = task.head == "token_classification", task.head == "span" or _is_regression(opened)
     if splits and not _is_regression(opened):
         balance = LabelCounts.of(splits, names)
     for split in splits:
@@ -102,7 +102,7 @@ def examine(config: Doctor) -> DoctorReport:
             findings += of_content
         labels = balance.labels if balance and task.head == "classification" else ()
         findings += odd_text_findings(split, labels, showing)
-        findings += duplicate_findings(split, names, showing, ordered=ordered)
+        findings += duplicate_findings(split, names, showing, ordered=ordered, may_differ=may_differ)
         of_lengths, own = _lengths(split, opened, tokenizer, max_length, unreadable, showing)
         findings += of_lengths
         lengths.append(own)

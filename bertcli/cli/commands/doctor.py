@@ -79,15 +79,20 @@ def _lines(finding: Finding) -> Iterator[str]:
 
 
 def _place(place: Place) -> str:
-    line = f"  {place.path}:{place.line}"
+    line = f"  {place.path}:{place.line}{_id(place)}"
     if place.same_as is not None:
-        path, number = place.same_as
-        line += f" = {path}:{number}" if path != place.path else f" = line {number}"
+        other = place.same_as
+        where = f"line {other.line}" if other.path == place.path else f"{other.path}:{other.line}"
+        line += f" = {where}{_id(other)}"
     if place.note:
         line += f"  {place.note}"
     if place.text is not None:
         line += f"  {place.text}"
     return console.printable(line)
+
+
+def _id(place: Place) -> str:
+    return "" if place.id is None else f" ({place.id})"
 
 
 def _show_balance(balance: LabelCounts) -> None:
