@@ -50,7 +50,7 @@ def content_findings(task: Task, examples: Examples, showing: Showing) -> tuple[
 def _finding(kind: _Kind, examples: Examples, showing: Showing) -> Finding:
     alike = len(kind.messages) == 1
     message = next(iter(kind.messages)) if alike and showing.text else kind.message
-    hint = next(iter(kind.hints)) if len(kind.hints) == 1 and showing.text else kind.hint
+    hint = next(iter(kind.hints)) if len(kind.hints) == 1 else kind.hint
     places = tuple(_places(kind, showing, with_message=not alike))
     return Finding(kind.level, "content", examples.split, kind.count, message, places, hint)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,8 @@ SHIFT_P_VALUE = 1e-6
 LEAST_EXPECTED = 5.0
 """Labels of which fewer are expected in a split are put together (Cochran 1954)."""
 
-NOTHING, STRUCTURED = "(none)", "(answer)"
-"""An example without a label among those that may have several, and a label that is no name."""
+NOTHING, STRUCTURED, UNKNOWN = "(none)", "(answer)", "(unknown)"
+"""An example without a label among those that may have several, a label that is no name, and one that is not known."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,18 @@ class LabelCounts:
     """In the order of their number in the training split, the most frequent first."""
 
     @classmethod
-    def of(cls, splits: Sequence[GivenSplit], names: Mapping[str, str]) -> LabelCounts:
-        """Those of all splits that have labels; ``names`` are the labels' names by what files write."""
+    def of(
+        cls, splits: Sequence[GivenSplit], names: Mapping[str, str], known: Collection[str] | None = None
+    ) -> LabelCounts:
+        """Those of all splits that have labels; ``names`` are the labels' names by what files write.
+
+        Where the names of all labels are ``known``, others are counted together.
+        """
         counts = {
-            split.name: Counter(_names(split.examples.columns["label"], names))
+            split.name: Counter(
+                name if known is None or name in known or name == NOTHING else UNKNOWN
+                for name in _names(split.examples.columns["label"], names)
+            )
             for split in splits
             if "label" in split.examples.columns
         }
@@ -83,7 +91,7 @@ def balance_findings(balance: LabelCounts, splits: Sequence[GivenSplit]) -> list
     """
     findings = []
     for split in splits:
-        if split.name in balance.counts and balance.labels != (STRUCTURED,):
+        if split.name in balance.counts:
             findings += _alone(balance, split)
     train, *others = [split for split in splits if split.name in balance.counts]
     findings += _rare(balance, train)
@@ -113,7 +121,8 @@ def _alone(balance: LabelCounts, split: GivenSplit) -> list[Finding]:
 def _rare(balance: LabelCounts, train: GivenSplit) -> list[Finding]:
     counts, total = balance.counts[train.name], balance.total(train.name)
     share = min(RARE_SHARE, 0.1 / max(1, len(balance.labels)))
-    rare = [label for label in balance.labels if counts.get(label, 0) < max(FEW_EXAMPLES, share * total)]
+    labels = [label for label in balance.labels if label not in (NOTHING, UNKNOWN)]
+    rare = [label for label in labels if counts.get(label, 0) < max(FEW_EXAMPLES, share * total)]
     if not rare:
         return []
     listed = ", ".join(f"{label!r} {counts.get(label, 0):,} times" for label in rare[-5:][::-1])

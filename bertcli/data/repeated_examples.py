@@ -158,7 +158,7 @@ def _copies(
 ) -> Iterator[Place]:
     for first, *others in groups:
         for row in others:
-            note = None if labels is None else _both_labels(labels[row], labels[first])
+            note = _both_labels(labels[row], labels[first]) if labels is not None and showing.text else None
             yield split.shown(row, showing, same_as=split.place(first), note=note)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bertcli.config.doctor import Doctor
 from bertcli.contracts.task import Limits, Table, Task
@@ -38,6 +38,12 @@ NEAR = 0.8
 """Jaccard index from which on texts are near-duplicates (Lee et al. 2022)."""
 
 _ROLES: tuple[Role, ...] = ("train", "dev", "test")
+_KINDS_OF_LABELS: dict[str, Literal["classes", "tags", "answers", "choices"]] = {
+    "classification": "classes",
+    "token_classification": "tags",
+    "span": "answers",
+    "choice": "choices",
+}
 _HINT = "give a model directory, a vocabulary, or a Hub id by --model"
 
 
@@ -90,19 +96,18 @@ def examine(config: Doctor) -> DoctorReport:
     tokenizer = _tokenizer(config.model, max_length) if config.model else None
     showing = Showing(config.examples, config.text)
     opened = _opened(config, found, task)
-    task, splits, names = opened.task, opened.splits, _label_names(opened.task)
-    findings, balance, lengths = list(opened.findings), None, []
-    ordered, may_differ = task.head == "token_classification", task.head == "span" or _is_regression(opened)
-    if splits and not _is_regression(opened):
-        balance = LabelCounts.of(splits, names)
+    splits, labels = opened.splits, _Labels.of(opened)
+    balance = labels.counted(splits)
+    findings, lengths = list(opened.findings), []
     for split in splits:
         unreadable: set[tuple[str, int]] = set()
         if opened.is_fitted:
-            of_content, unreadable = content_findings(task, split.examples, showing)
+            of_content, unreadable = content_findings(opened.task, split.examples, showing)
             findings += of_content
-        labels = balance.labels if balance and task.head == "classification" else ()
-        findings += odd_text_findings(split, labels, showing)
-        findings += duplicate_findings(split, names, showing, ordered=ordered, may_differ=may_differ)
+        findings += odd_text_findings(split, labels.of_texts(balance), showing)
+        findings += duplicate_findings(
+            split, labels.names, showing, ordered=labels.ordered, may_differ=labels.may_differ
+        )
         of_lengths, own = _lengths(split, opened, tokenizer, max_length, unreadable, showing)
         findings += of_lengths
         lengths.append(own)
@@ -115,7 +120,7 @@ def examine(config: Doctor) -> DoctorReport:
         config.task,
         {split.name: len(split) for split in splits},
         tuple(sorted(findings, key=lambda finding: finding.level)),  # "error" before "warning"
-        balance if balance and balance.labels != (STRUCTURED,) else None,
+        balance,
         tuple(lengths),
         max_length,
     )
@@ -168,14 +173,47 @@ def _place_of(error: InputFileError) -> Place:
     return Place(error.path or "", error.line or 1)
 
 
-def _label_names(task: Task) -> dict[str, str]:
-    """The labels' names by what files write, where the settings fix them."""
-    labels = getattr(task.settings, "labels", None)
-    return dict(getattr(task.settings, "label_aliases", {}) | labels) if isinstance(labels, dict) else {}
+@dataclass(frozen=True)
+class _Labels:
+    """What a task's labels are, for checks that compare and count them."""
 
+    kind: Literal["classes", "tags", "numbers", "answers", "choices"]
+    names: Mapping[str, str]
+    """Their names by what files write, where the settings fix them."""
+    known: Collection[str] | None
+    """The names of all classes."""
 
-def _is_regression(opened: _Opened) -> bool:
-    return opened.is_fitted and opened.task.model_facts().get("problem_type") == "regression"
+    @classmethod
+    def of(cls, opened: _Opened) -> _Labels:
+        task = opened.task
+        facts = task.model_facts() if opened.is_fitted else {}
+        labels = getattr(task.settings, "labels", None)
+        names = dict(getattr(task.settings, "label_aliases", {}) | labels) if isinstance(labels, dict) else {}
+        if facts.get("problem_type") == "regression":
+            return cls("numbers", {}, None)
+        kind = _KINDS_OF_LABELS[task.head]
+        return cls(kind, names, facts.get("label2id") if kind == "classes" else None)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether several labels of an example have an order."""
+        return self.kind == "tags"
+
+    @property
+    def may_differ(self) -> bool:
+        """Whether two who label one text may both be right."""
+        return self.kind in ("numbers", "answers")
+
+    def counted(self, splits: Sequence[GivenSplit]) -> LabelCounts | None:
+        """How often each is there; None where they are not a few that repeat."""
+        if self.kind == "numbers" or not splits:
+            return None
+        counts = LabelCounts.of(splits, self.names, self.known)
+        return counts if counts.labels not in ((), (STRUCTURED,)) else None
+
+    def of_texts(self, balance: LabelCounts | None) -> Collection[str]:
+        """Names that are hardly texts by themselves."""
+        return balance.labels if balance and self.kind == "classes" else ()
 
 
 def _lengths(
