@@ -24,7 +24,7 @@ _INTERRUPTED = 130
 COMMANDS = Folder("bertcli.cli.commands", "command")
 
 # The order of the main job comes first, as a reader would run it; what is new goes to the end.
-ORDER = ("vocab", "mask", "pretrain", "finetune", "significance", "extract-features", "count-params")
+ORDER = ("vocab", "mask", "pretrain", "doctor", "finetune", "significance", "extract-features", "count-params")
 
 
 class _Commands(TyperGroup):

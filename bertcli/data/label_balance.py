@@ -14,7 +14,7 @@ from bertcli.data.repeated_examples import GivenSplit
 
 FEW_EXAMPLES = 10
 RARE_SHARE = 0.01
-"""A label below it is rare; where there are more than ten labels, one below a tenth of an even share."""
+"""A class below it is rare; where there are more than ten classes, one below a tenth of an even share."""
 SHIFT_P_VALUE = 1e-6
 """Splits that were drawn from one source differ so much once in a million times."""
 LEAST_EXPECTED = 5.0
@@ -84,17 +84,18 @@ def _names(labels: Iterable[Any], names: Mapping[str, str]) -> Iterable[str]:
                 yield STRUCTURED
 
 
-def balance_findings(balance: LabelCounts, splits: Sequence[GivenSplit]) -> list[Finding]:
+def balance_findings(balance: LabelCounts, splits: Sequence[GivenSplit], *, of_words: bool) -> list[Finding]:
     """Splits with one label alone, labels that are rare in training, and splits that differ from training.
 
-    The first of ``splits`` is the training split.
+    The first of ``splits`` is the training split. Labels ``of_words`` are rare by their number alone: nearly all words
+    have the same. Their test takes words as drawn one by one, so that it tells of smaller differences.
     """
     findings = []
     for split in splits:
         if split.name in balance.counts:
             findings += _alone(balance, split)
     train, *others = [split for split in splits if split.name in balance.counts]
-    findings += _rare(balance, train)
+    findings += _rare(balance, train, 0.0 if of_words else min(RARE_SHARE, 0.1 / max(1, len(balance.labels))))
     for split in others:
         findings += _shifted(balance, train, split)
     return findings
@@ -118,15 +119,15 @@ def _alone(balance: LabelCounts, split: GivenSplit) -> list[Finding]:
     ]
 
 
-def _rare(balance: LabelCounts, train: GivenSplit) -> list[Finding]:
+def _rare(balance: LabelCounts, train: GivenSplit, share: float) -> list[Finding]:
     counts, total = balance.counts[train.name], balance.total(train.name)
-    share = min(RARE_SHARE, 0.1 / max(1, len(balance.labels)))
     labels = [label for label in balance.labels if label not in (NOTHING, UNKNOWN)]
     rare = [label for label in labels if counts.get(label, 0) < max(FEW_EXAMPLES, share * total)]
     if not rare:
         return []
     listed = ", ".join(f"{label!r} {counts.get(label, 0):,} times" for label in rare[-5:][::-1])
     more = f", and {len(rare) - 5} more" if len(rare) > 5 else ""
+    bound = f"fewer than {FEW_EXAMPLES}{f', or under {100 * share:.2g} %' if share else ''}"
     what = "1 label is" if len(rare) == 1 else f"{len(rare)} labels are"
     return [
         Finding(
@@ -134,8 +135,8 @@ def _rare(balance: LabelCounts, train: GivenSplit) -> list[Finding]:
             "rare label",
             train.name,
             len(rare),
-            f"{what} there fewer than {FEW_EXAMPLES} times, or under {100 * share:.2g} %: {listed}{more}",
-            hint="collect more of them, or join them; --class-weights balanced weighs them up",
+            f"{what} rare in {train.name} ({bound}): {listed}{more}",
+            hint="collect more of them, or join them" + ("; --class-weights balanced weighs them up" if share else ""),
         )
     ]
 

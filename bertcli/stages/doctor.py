@@ -27,13 +27,12 @@ from bertcli.data.repeated_examples import GivenSplit, Role, duplicate_findings,
 from bertcli.data.splits import SplitTables
 from bertcli.errors import EmptyTableError, InputFileError, OutputError
 from bertcli.models.checkpoint import read_config
-from bertcli.stages.labelled_data import open_task, read_labelled
+from bertcli.stages.labelled_data import max_length_of, open_task, read_labelled
 from bertcli.stages.model_room import check_room
 from bertcli.tasks import FoundTask
 from bertcli.text.tokenizer import Tokenizer
 from bertcli.text.tokenizer_loading import load_tokenizer
 
-MAX_LENGTH = 128
 NEAR = 0.8
 """Jaccard index from which on texts are near-duplicates (Lee et al. 2022)."""
 
@@ -92,7 +91,7 @@ def examine(config: Doctor) -> DoctorReport:
     if config.output is not None and config.output.is_dir():
         raise OutputError("the output is a directory, not a file", path=config.output, hint="name a file with -o")
     found, task = open_task(config)
-    max_length = config.max_length or (found.preset and found.preset.max_length) or MAX_LENGTH
+    max_length = max_length_of(config.max_length, found)
     tokenizer = _tokenizer(config.model, max_length) if config.model else None
     showing = Showing(config.examples, config.text)
     opened = _opened(config, found, task)
@@ -113,7 +112,7 @@ def examine(config: Doctor) -> DoctorReport:
         lengths.append(own)
     findings += leakage_findings(splits, showing)
     if opened.is_fitted:
-        findings += balance_findings(balance, splits) if balance else []
+        findings += balance_findings(balance, splits, of_words=labels.ordered) if balance else []
         if config.near_duplicates:
             findings += near_duplicate_findings(splits, config.near_duplicate_threshold or NEAR, showing)
     report = DoctorReport(

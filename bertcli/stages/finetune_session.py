@@ -28,7 +28,7 @@ from bertcli.models.finetuning import FinetuningModel, restart_pooler
 from bertcli.models.readouts import Readout, readout_for
 from bertcli.models.reinitialisation import reinitialise
 from bertcli.stages.finetune_transfer import carry_over, check_layers, recipe_of, settle_pooling, tell, tell_reused
-from bertcli.stages.labelled_data import open_task, read_labelled
+from bertcli.stages.labelled_data import max_length_of, open_task, read_labelled
 from bertcli.stages.long_texts import limits_of, pooling_of
 from bertcli.stages.model_room import check_room
 from bertcli.tasks import FoundTask
@@ -42,7 +42,7 @@ FEW_EXAMPLES, EPOCHS_FEW_EXAMPLES = 5000, 20
 """Fewer training examples take more epochs (Mosbach et al. 2021)."""
 LEARNING_RATE, LEARNING_RATE_SMALL_MODEL = 2e-5, 1e-4
 EPOCHS, EPOCHS_SMALL_MODEL = 3, 4
-BATCH_SIZE, MAX_LENGTH = 32, 128
+BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -293,15 +293,11 @@ def _usual_rate(model_config: Any, found: FoundTask) -> float:
 
 
 def _sized(config: Finetune, found: FoundTask, positions: int | None) -> Finetune:
-    """With the sizes that are settled before anything is encoded: the flag's, else the preset's, else the usual one.
-
-    What is usual gives way to a model with fewer positions.
-    """
+    """With the sizes that are settled before anything is encoded: the flag's, else the preset's, else the usual one."""
     preset = found.preset
-    usual_length = (preset and preset.max_length) or MAX_LENGTH
     update = {
         "batch_size": config.batch_size or (preset and preset.batch_size) or BATCH_SIZE,
-        "max_length": config.max_length or min(usual_length, positions or usual_length),
+        "max_length": max_length_of(config.max_length, found, positions),
     }
     return config.model_copy(update=update)
 

@@ -10,6 +10,9 @@ from bertcli.data.splits import SplitTables, WhenEmpty, find_files, load_hub_tab
 from bertcli.errors import ConfigError
 from bertcli.tasks import FoundTask, find_task
 
+MAX_LENGTH = 128
+"""Pieces of the longest sequence, special ones included."""
+
 
 def open_task(config: LabelledData) -> tuple[FoundTask, Task]:
     """The task that the configuration names, with its settings. Raises ``ConfigError`` with every fault."""
@@ -36,6 +39,12 @@ def _not_of_this_kind(found: FoundTask, setting: str) -> ConfigError:
         f"{_flag(setting)}: the task {named} has no such setting",
         hint=f"kinds of task that have it: {', '.join(kinds)}",
     )
+
+
+def max_length_of(asked: int | None, found: FoundTask, positions: int | None = None) -> int:
+    """The longest sequence: that of the flag; else of the preset or the usual one, or what a model has positions for."""
+    usual = (found.preset and found.preset.max_length) or MAX_LENGTH
+    return asked or min(usual, positions or usual)
 
 
 def read_labelled(

@@ -282,7 +282,7 @@ def test_a_rare_label_is_a_warning(bertcli: Bertcli, data: Data) -> None:
     assert outcome.code == 0
     finding = the_finding(outcome)
     assert (finding["level"], finding["check"], finding["split"]) == ("warning", "rare label", "train")
-    assert finding["message"] == "1 label is there fewer than 10 times, or under 1 %: '2' 9 times"
+    assert finding["message"] == "1 label is rare in train (fewer than 10, or under 1 %): '2' 9 times"
     data.splits["train"] += [("a tenth rare case", "2")]  # 10 of 310 are more than 1 %
     assert findings(doctor(bertcli, data, "--json", task="classification")) == []
 
