@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from bertcli.config.labelled_data import Files, LabelledData
-from bertcli.core.settings import Argument, Flag, ProperShare
+from bertcli.core.settings import Argument, Flag, ProperShare, Share
 
 
 class Doctor(LabelledData):
@@ -28,6 +28,8 @@ class Doctor(LabelledData):
     """Look for dev and test examples that are nearly training examples."""
     near_duplicate_threshold: Annotated[ProperShare | None, Flag("--near-duplicate-threshold")] = None
     """Jaccard index of two texts' runs of five words from which on they are near-duplicates (default: 0.8)."""
+    tolerated: Annotated[Share, Flag("--tolerated")] = 0.01
+    """Share of a split that may be contradictory, or of the smaller of two in both, before that is an error."""
     fail_on: Annotated[Literal["error", "warning"], Flag("--fail-on")] = "error"
     """The least that ends with exit code 1."""
     examples: Annotated[int, Field(ge=0), Flag("--examples")] = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -84,18 +84,23 @@ def _names(labels: Iterable[Any], names: Mapping[str, str]) -> Iterable[str]:
                 yield STRUCTURED
 
 
-def balance_findings(balance: LabelCounts, splits: Sequence[GivenSplit], *, of_words: bool) -> list[Finding]:
+def balance_findings(
+    balance: LabelCounts, splits: Sequence[GivenSplit], of: Literal["classes", "tags", "answers", "choices"]
+) -> list[Finding]:
     """Splits with one label alone, labels that are rare in training, and splits that differ from training.
 
-    The first of ``splits`` is the training split. Labels ``of_words`` are rare by their number alone: nearly all words
-    have the same. Their test takes words as drawn one by one, so that it tells of smaller differences.
+    The first of ``splits`` is the training split. Tags are rare by their number alone: nearly all words have the same.
+    The test of shift takes their words as drawn one by one, so that it tells of smaller differences.
     """
     findings = []
     for split in splits:
         if split.name in balance.counts:
             findings += _alone(balance, split)
     train, *others = [split for split in splits if split.name in balance.counts]
-    findings += _rare(balance, train, 0.0 if of_words else min(RARE_SHARE, 0.1 / max(1, len(balance.labels))))
+    if of == "classes":
+        findings += _rare(balance, train, min(RARE_SHARE, 0.1 / max(1, len(balance.labels))))
+    elif of == "tags":
+        findings += _rare(balance, train, 0.0)
     for split in others:
         findings += _shifted(balance, train, split)
     return findings

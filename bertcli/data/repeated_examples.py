@@ -18,9 +18,6 @@ from bertcli.contracts.task import Examples, Task
 from bertcli.data.findings import Finding, Place, Showing, excerpt, is_over, percent
 from bertcli.data.tables import NoLabel
 
-TOLERATED = 0.01
-"""Leaked or contradictory examples above this share of a split are an error: they can move a score by a point."""
-
 Role = Literal["train", "dev", "test"]
 
 
@@ -102,13 +99,13 @@ def _other_texts(examples: Examples, keys: Sequence[str]) -> list[Sequence[str]]
 
 
 def duplicate_findings(
-    split: GivenSplit, names: Mapping[str, str], showing: Showing, *, ordered: bool, may_differ: bool
+    split: GivenSplit, names: Mapping[str, str], showing: Showing, *, ordered: bool, may_differ: bool, tolerated: float
 ) -> list[Finding]:
     """Copies within a split, those that agree apart from those whose labels differ.
 
     ``names`` are the labels' names by what files write; ``ordered`` says that several labels of an example have an
     order, ``may_differ`` that labels of one text need not agree, as those of several raters. Copies are counted from
-    the second on; of a contradiction all are, and above ``TOLERATED`` it is an error.
+    the second on; of a contradiction all are, and above the share ``tolerated`` it is an error.
     """
     groups: dict[str, list[int]] = {}
     for row, identity in enumerate(split.identities):
@@ -141,7 +138,7 @@ def duplicate_findings(
         count = sum(map(len, contradictory))
         findings.append(
             Finding(
-                "error" if is_over(count, len(split), TOLERATED) and not may_differ else "warning",
+                "error" if is_over(count, len(split), tolerated) and not may_differ else "warning",
                 "conflicts",
                 split.name,
                 count,
@@ -183,16 +180,16 @@ def _comparable(label: Any, names: Mapping[str, str], *, ordered: bool) -> Any:
     return tuple(label) if ordered else frozenset(names.get(one, one) for one in label)
 
 
-def leakage_findings(splits: Sequence[GivenSplit], showing: Showing) -> list[Finding]:
+def leakage_findings(splits: Sequence[GivenSplit], showing: Showing, *, tolerated: float) -> list[Finding]:
     """Examples of a split whose key is in another one, as a share of the smaller of the two.
 
-    Above ``TOLERATED`` they are an error. Parts of one split, as MNLI's two dev splits, may share texts.
+    Above the share ``tolerated`` they are an error. Parts of one split, as MNLI's two dev splits, may share texts.
     """
-    found = (_leak(one, other, showing) for one, other in combinations(splits, 2) if one.role != other.role)
+    found = (_leak(one, other, showing, tolerated) for one, other in combinations(splits, 2) if one.role != other.role)
     return [finding for finding in found if finding is not None]
 
 
-def _leak(one: GivenSplit, other: GivenSplit, showing: Showing) -> Finding | None:
+def _leak(one: GivenSplit, other: GivenSplit, showing: Showing, tolerated: float) -> Finding | None:
     larger, smaller = (one, other) if len(one) >= len(other) else (other, one)
     known = larger.first_rows
     rows = [row for row, key in enumerate(smaller.keys) if key and key in known]
@@ -200,7 +197,7 @@ def _leak(one: GivenSplit, other: GivenSplit, showing: Showing) -> Finding | Non
         return None
     places = (smaller.shown(row, showing, same_as=larger.place(known[smaller.keys[row]])) for row in rows)
     return Finding(
-        "error" if is_over(len(rows), len(smaller), TOLERATED) else "warning",
+        "error" if is_over(len(rows), len(smaller), tolerated) else "warning",
         "leakage",
         f"{one.name}/{other.name}",
         len(rows),

@@ -105,14 +105,20 @@ def examine(config: Doctor) -> DoctorReport:
             findings += of_content
         findings += odd_text_findings(split, labels.of_texts(balance), showing)
         findings += duplicate_findings(
-            split, labels.names, showing, ordered=labels.ordered, may_differ=labels.may_differ
+            split,
+            labels.names,
+            showing,
+            ordered=labels.ordered,
+            may_differ=labels.may_differ,
+            tolerated=config.tolerated,
         )
         of_lengths, own = _lengths(split, opened, tokenizer, max_length, unreadable, showing)
         findings += of_lengths
         lengths.append(own)
-    findings += leakage_findings(splits, showing)
+    findings += leakage_findings(splits, showing, tolerated=config.tolerated)
     if opened.is_fitted:
-        findings += balance_findings(balance, splits, of_words=labels.ordered) if balance else []
+        if balance is not None and labels.kind != "numbers":
+            findings += balance_findings(balance, splits, labels.kind)
         if config.near_duplicates:
             findings += near_duplicate_findings(splits, config.near_duplicate_threshold or NEAR, showing)
     report = DoctorReport(

@@ -241,6 +241,12 @@ def test_leakage_is_an_error_above_one_in_a_hundred_of_the_smaller_split(
     assert (places(finding)[0], same_as(finding)[0]) == (("dev.tsv", 2), ("train.tsv", 42))
 
 
+def test_what_is_tolerated_can_be_said(bertcli: Bertcli, data: Data) -> None:
+    data.splits["dev"][:2] = data.splits["train"][40:42]
+    assert the_finding(doctor(bertcli, data, "--json", "--tolerated", "2%"))["level"] == "warning"
+    assert the_finding(doctor(bertcli, data, "--json", "--tolerated", "0.019"))["level"] == "error"
+
+
 def test_leakage_is_looked_for_between_dev_and_test_and_not_between_parts_of_dev(bertcli: Bertcli, data: Data) -> None:
     data.header = ("sentence1", "sentence2", "gold_label")
     labels = ("entailment", "neutral", "contradiction")
@@ -523,3 +529,65 @@ def test_data_are_looked_through_without_torch(data: Data) -> None:
         [sys.executable, "-c", code, str(data.write())], capture_output=True, text=True, check=True
     ).stdout
     assert found.splitlines()[-1] == "0 []"
+
+
+def test_illegal_tags_are_warnings_and_unknown_ones_errors_on_their_lines(
+    bertcli: Bertcli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tags = ("B-PER", "I-PER", "O")
+    train = [f"{name} {tags[0]}\n{surname} {tags[1]}\nsings{n} {tags[2]}\n" for n, (name, surname) in enumerate(NAMES)]
+    Path("train.conll").write_text("\n".join(train), encoding="utf-8")
+    Path("dev.conll").write_text("Who O\nis O\nTom I-PER\n\nIn O\nRome B-LOC\n", encoding="utf-8")
+    outcome = bertcli("doctor", ".", "--task", "tagging", "--json", "--set", "task_settings.scheme=iob2")
+    assert outcome.code == 1
+    found = {(finding["level"], finding["check"]): finding for finding in findings(outcome)}
+    assert places(found["error", "content"]) == [("dev.conll", 6)]
+    assert places(found["warning", "content"]) == [("dev.conll", 3)]
+    assert outcome.json()["balance"]["B-PER"]["train"]["count"] == len(NAMES)
+
+
+NAMES = [(f"Ann{n}", f"Lee{n}") for n in range(12)]
+
+
+def test_copies_of_a_sentence_with_tags_in_another_order_contradict_each_other(
+    bertcli: Bertcli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("train.conll").write_text("a X\nb Y\n\na Y\nb X\n\na X\nb Y\n", encoding="utf-8")
+    found = {finding["check"]: finding for finding in findings(bertcli("doctor", ".", "--task", "tagging", "--json"))}
+    assert found["conflicts"]["count"] == 3
+    assert "duplicates" not in found
+
+
+def test_sets_of_labels_have_no_order_and_numbers_of_raters_may_differ(
+    bertcli: Bertcli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [{"text": f"text {n % 20}", "labels": ["x", "y"] if n < 20 else ["y", "x"]} for n in range(40)]
+    Path("train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    checks = [finding["check"] for finding in findings(bertcli("doctor", ".", "--task", "multi_label", "--json"))]
+    assert checks == ["duplicates"]
+    rated = "".join(f"text {n % 20}\t{n // 20}\n" for n in range(40))
+    Path("ratings.tsv").write_text(f"text\tscore\n{rated}", encoding="utf-8")
+    outcome = bertcli("doctor", "--train", "ratings.tsv", "--task", "regression", "--json")
+    assert outcome.code == 0
+    assert [(finding["level"], finding["check"]) for finding in findings(outcome)] == [("warning", "conflicts")]
+
+
+def test_multiple_choice_is_looked_through_with_a_model(
+    bertcli: Bertcli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    items = [{"question": f"{n} the cat", "choices": [f"{n}", "the dog"], "answer": n % 2} for n in range(40)]
+    items[5]["choices"] = ["0", "1", "2"]
+    items[7]["answer"] = 4
+    Path("train.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items), encoding="utf-8")
+    command = ("doctor", ".", "--task", "multiple_choice", "--json", "--model", model, "--max-length", 16)
+    outcome = bertcli(*command)
+    assert outcome.code == 1
+    assert [places(finding) for finding in findings(outcome)] == [[("train.jsonl", 6)], [("train.jsonl", 8)]]
+    (lengths,) = outcome.json()["lengths"]
+    assert lengths["examples"] == 38
+    # `[CLS] 1 0 the cat [SEP] the dog [SEP]` has nine pieces, its digits two of them.
+    assert lengths["longest"] == 9

@@ -31,8 +31,9 @@ def body(config: Doctor, as_json: bool) -> None:
     line: faults of the content, empty splits, copies, copies with another label, examples of one split that are in
     another, rare labels, labels distributed otherwise, lengths.
 
-    Exit 1 where there are errors: what keeps a run from beginning, a split with one label alone, and more than 1 % of
-    a split contradictory or, of the smaller of two, in both. All else is a warning, which --fail-on warning counts too.
+    Exit 1 where there are errors: what keeps a run from beginning, a split with one label alone, and more than the
+    share --tolerated of a split contradictory or, of the smaller of two, in both. All else is a warning, which
+    --fail-on warning counts too.
     """
     from bertcli.stages.doctor import examine
 
