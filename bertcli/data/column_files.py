@@ -17,7 +17,7 @@ from typing import Any
 from bertcli.contracts.task import Table
 from bertcli.core.component_folder import did_you_mean
 from bertcli.data.tables import file_format, text_lines
-from bertcli.errors import InputFileError
+from bertcli.errors import EmptyTableError, InputFileError
 
 SUFFIXES = (".conll", ".conllu", ".bio", ".iob", ".txt", ".tsv")
 """What such files are usually called; by its full name any file is taken for one."""
@@ -51,7 +51,7 @@ def read_columns(path: Path, *, words: Sequence[str] = (), tags: Sequence[str] =
     is_conllu = file_format(path, (".conllu",)) is not None
     sentences = [sentence for sentence in _sentences(path, words, tags, is_conllu=is_conllu) if sentence.words]
     if not sentences:
-        raise InputFileError(
+        raise EmptyTableError(
             "there is no sentence in the file", path=path, hint="a word and its tag stand on each line"
         )
     columns: dict[str, list[Any]] = {

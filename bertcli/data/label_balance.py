@@ -94,7 +94,7 @@ def balance_findings(
     """
     findings = []
     for split in splits:
-        if split.name in balance.counts:
+        if split.name in balance.counts and of != "answers":
             findings += _alone(balance, split)
     train, *others = [split for split in splits if split.name in balance.counts]
     if of == "classes":

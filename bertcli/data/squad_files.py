@@ -15,7 +15,7 @@ from typing import Any
 
 from bertcli.contracts.task import Table
 from bertcli.data.tables import text_lines
-from bertcli.errors import InputFileError
+from bertcli.errors import EmptyTableError, InputFileError
 
 Row = dict[str, Any]
 
@@ -38,7 +38,7 @@ def read_squad(path: Path) -> Table:
     except RecursionError as error:
         raise InputFileError("lists within lists without end", path=path, hint=_FORM) from error
     if not rows:
-        raise InputFileError("the file has no questions", path=path, hint=_FORM)
+        raise EmptyTableError("the file has no questions", path=path, hint=_FORM)
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: [row.get(name) for row in rows] for name in names}
     lines = _lines(text, columns.get("id", [None] * len(rows)))

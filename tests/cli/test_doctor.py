@@ -180,6 +180,41 @@ def test_an_empty_training_split_leaves_the_others(bertcli: Bertcli, data: Data)
     assert outcome.json()["examples"] == {"dev": 100}
 
 
+@pytest.mark.parametrize(
+    ("task", "suffix", "train", "dev", "message"),
+    [
+        ("tagging", "conll", "a X\nb Y\n", "\n\n", "there is no sentence in the file"),
+        ("classification", "csv", "text,label\na,0\nb,1\n", "", "the table is empty"),
+        (
+            "classification",
+            "jsonl",
+            '{"text": "a", "label": 0}\n{"text": "b", "label": 1}\n',
+            "\n",
+            "the table is empty",
+        ),
+        ("question_answering", "json", "SQUAD", '{"data": []}', "the file has no questions"),
+    ],
+)
+def test_empty_splits_are_found_in_every_form(
+    bertcli: Bertcli,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    task: str,
+    suffix: str,
+    train: str,
+    dev: str,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(f"train.{suffix}").write_text(train.replace("SQUAD", squad([("q", "What?", "cat", 4)])), encoding="utf-8")
+    Path(f"dev.{suffix}").write_text(dev, encoding="utf-8")
+    outcome = bertcli("doctor", ".", "--task", task, "--json")
+    assert outcome.code == 1
+    empty = findings(outcome)[0]
+    assert (empty["check"], empty["split"], empty["message"]) == ("empty", "dev", message)
+    assert places(empty) == [(f"dev.{suffix}", 1)]
+
+
 @pytest.mark.parametrize(("split", "level", "code"), [("dev", "error", 1), ("test", "warning", 0)])
 def test_a_split_with_one_label_alone(bertcli: Bertcli, data: Data, split: str, level: str, code: int) -> None:
     data.splits[split] = [(text, "1") for text, _ in sound(20, "roof")]

@@ -641,16 +641,16 @@ def test_a_preset_has_sizes_of_its_own_which_flags_override(
     flags: tuple[str, ...],
     sizes: tuple[float, int, int],
 ) -> None:
-    from bertcli.stages import finetune_session
+    from bertcli.stages import labelled_data
 
-    find_task = finetune_session.find_task
+    find_task = labelled_data.find_task
     settled = {"learning_rate": 3e-5, "batch_size": 16, "max_length": 20}
 
     def sized(name: str) -> Any:
         found = find_task(name)
         return replace(found, preset=found.preset.model_copy(update=settled))
 
-    monkeypatch.setattr(finetune_session, "find_task", sized)
+    monkeypatch.setattr(labelled_data, "find_task", sized)
     (tmp_path / "wide").mkdir()
     wide = make_model(tmp_path / "wide", hidden_size=width)
     given = ("--precision", "fp32", "--task", "sst2", "--data", str(sst2), "--dry-run", "--json", *flags)
