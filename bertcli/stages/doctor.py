@@ -148,7 +148,7 @@ def _opened(config: Doctor, found: FoundTask, task: Task) -> _Opened:
     findings: list[Finding] = []
 
     def when_empty(split: str, error: EmptyTableError) -> None:
-        findings.append(Finding("error", "empty", split, 0, error.message, (_place_of(error),)))
+        findings.append(Finding("error", "empty", split, 0, error.message, (_place_of(error),), error.hint))
 
     read, _ = read_labelled(config, found, task, when_empty=when_empty)
     given = [
