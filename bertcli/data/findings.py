@@ -46,7 +46,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong with ``count`` examples of a split; ``places`` are the first of them."""
+    """Something that is wrong in a split, ``places`` are the first examples that show it.
+
+    ``count`` are the examples, of rare labels these.
+    """
 
     level: Level
     check: str

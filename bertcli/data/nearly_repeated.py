@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -25,28 +25,20 @@ def near_duplicate_findings(splits: Sequence[GivenSplit], threshold: float, show
     pattern are near without being copies.
     """
     train, *others = splits
-    known = {split.name: signatures_of(split.keys) for split in others}
-    blocks = [
-        (first, signatures_of(train.keys[first : first + _EXAMPLES_PER_BLOCK]))
-        for first in range(0, len(train), _EXAMPLES_PER_BLOCK)
-    ]
+    if not others:
+        return []
+    known = np.concatenate([signatures_of(split.keys) for split in others])
+    near = nearest(known, _blocks(train.keys), threshold=threshold)
+    firsts = np.cumsum([0, *map(len, others)]).tolist()
     findings = []
-    for split in others:
-        found = [
-            near
-            for near in nearest(known[split.name], blocks, threshold=threshold)
-            if split.keys[near.held_out] and split.keys[near.held_out] not in train.first_rows
-        ]
+    for split, first in zip(others, firsts, strict=False):
+        of_split = [(pair.held_out - first, pair) for pair in near if 0 <= pair.held_out - first < len(split)]
+        found = [(row, pair) for row, pair in of_split if split.keys[row] and split.keys[row] not in train.first_rows]
         if not found:
             continue
         places = (
-            split.shown(
-                near.held_out,
-                showing,
-                same_as=train.place(near.training),
-                note=f"Jaccard index {near.jaccard:.2f}",
-            )
-            for near in found
+            split.shown(row, showing, same_as=train.place(pair.training), note=f"Jaccard index {pair.jaccard:.2f}")
+            for row, pair in found
         )
         findings.append(
             Finding(
@@ -60,6 +52,11 @@ def near_duplicate_findings(splits: Sequence[GivenSplit], threshold: float, show
             )
         )
     return findings
+
+
+def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, Signatures]]:
+    for first in range(0, len(texts), _EXAMPLES_PER_BLOCK):
+        yield first, signatures_of(texts[first : first + _EXAMPLES_PER_BLOCK])
 
 
 def signatures_of(texts: Sequence[str]) -> Signatures:

@@ -301,12 +301,14 @@ def test_near_duplicates_are_found_on_request(bertcli: Bertcli, data: Data) -> N
     words = [f"word{number}" for number in range(60)]
     data.splits["train"][7] = (" ".join(words), "0")
     data.splits["dev"][8] = (" ".join([*words[:-1], "other"]), "0")  # 55 of 57 runs of five words
+    data.splits["test"] = [("nothing of the kind",), (" ".join(["other", *words[1:]]),), (" ".join(words[5:45]),)]
     assert findings(doctor(bertcli, data, "--json")) == []
-    outcome = doctor(bertcli, data, "--json", "--near-duplicates", "--near-duplicate-threshold", "0.7")
+    outcome = doctor(bertcli, data, "--json", "--near-duplicates", "--near-duplicate-threshold", "0.8")
     assert outcome.code == 0
-    finding = the_finding(outcome)
-    assert (finding["level"], finding["check"], finding["count"]) == ("warning", "near-duplicates", 1)
-    assert (places(finding), same_as(finding)) == ([("dev.tsv", 10)], [("train.tsv", 9)])
+    dev, test = findings(outcome)
+    assert (dev["level"], dev["check"], dev["split"], dev["count"]) == ("warning", "near-duplicates", "train/dev", 1)
+    assert (places(dev), same_as(dev)) == ([("dev.tsv", 10)], [("train.tsv", 9)])
+    assert (test["split"], places(test), same_as(test)) == ("train/test", [("test.tsv", 3)], [("train.tsv", 9)])
 
 
 def test_a_threshold_without_near_duplicates_is_refused(bertcli: Bertcli, data: Data) -> None:
