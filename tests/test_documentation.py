@@ -19,6 +19,7 @@ COMMANDS = (
     "pretrain",
     "finetune",
     "significance",
+    "doctor",
     "extract-features",
     "count-params",
     "config",

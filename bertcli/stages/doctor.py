@@ -91,8 +91,7 @@ def examine(config: Doctor) -> DoctorReport:
     if config.output is not None and config.output.is_dir():
         raise OutputError("the output is a directory, not a file", path=config.output, hint="name a file with -o")
     found, task = open_task(config)
-    max_length = max_length_of(config.max_length, found)
-    tokenizer = _tokenizer(config.model, max_length) if config.model else None
+    tokenizer, max_length = _measure(config, found)
     showing = Showing(config.examples, config.text)
     opened = _opened(config, found, task)
     splits, labels = opened.splits, _Labels.of(opened)
@@ -238,14 +237,15 @@ def _lengths(
     return length_findings(split, lengths, cut.tolist(), max_length, showing), lengths
 
 
-def _tokenizer(model: str, max_length: int) -> Tokenizer:
-    """The tokenizer of a model, whose positions and embeddings it has to fit, or of a vocabulary alone."""
-    tokenizer = load_tokenizer(model)
-    path = Path(model)
-    directory = path if path.exists() else local_directory(model, patterns=("config.json",), hint=_HINT)
-    if (directory / "config.json").is_file():
-        values = read_config(directory)
-        positions = values.get("max_position_embeddings", max_length)
-        pieces = values.get("vocab_size", tokenizer.vocabulary.size)
-        check_room(tokenizer, max_length, model=model, positions=positions, pieces=pieces)
-    return tokenizer
+def _measure(config: Doctor, found: FoundTask) -> tuple[Tokenizer | None, int]:
+    """The tokenizer of a model, whose positions and embeddings it has to fit, or of a vocabulary; the longest."""
+    if not config.model:
+        return None, max_length_of(config.max_length, found)
+    tokenizer = load_tokenizer(config.model)
+    path = Path(config.model)
+    directory = path if path.exists() else local_directory(config.model, patterns=("config.json",), hint=_HINT)
+    values = read_config(directory) if (directory / "config.json").is_file() else {}
+    positions, pieces = values.get("max_position_embeddings"), values.get("vocab_size", tokenizer.vocabulary.size)
+    max_length = max_length_of(config.max_length, found, positions)
+    check_room(tokenizer, max_length, model=config.model, positions=positions or max_length, pieces=pieces)
+    return tokenizer, max_length

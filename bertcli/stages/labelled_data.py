@@ -42,7 +42,7 @@ def _not_of_this_kind(found: FoundTask, setting: str) -> ConfigError:
 
 
 def max_length_of(asked: int | None, found: FoundTask, positions: int | None = None) -> int:
-    """The longest sequence: that of the flag; else of the preset or the usual one, or what a model has positions for."""
+    """The longest sequence: the flag says it; else the preset, or what is usual, as far as a model has positions."""
     usual = (found.preset and found.preset.max_length) or MAX_LENGTH
     return asked or min(usual, positions or usual)
 
