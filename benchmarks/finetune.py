@@ -143,6 +143,7 @@ def train_one(
     started_at, worked_before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     if name in FLAGS:
         script = Path(__file__).with_name("finetune_trainer.py")
+        output = output.with_suffix(".json")
         start([str(script), "--task", arguments.task, *command, *FLAGS[name], "--output", str(output)])
         found = json.loads(output.read_text())
         output.unlink()
