@@ -131,9 +131,8 @@ class Finetune(LabelledData):
                 "in it | hint: repeat the cross-validation with another --seed"
             )
         if self.fold is not None and (self.folds is None or self.fold > self.folds):
-            raise ValueError(
-                f"there is no fold {self.fold} of {self.folds or 0} | hint: --folds says how many there are"
-            )
+            missing = f"there is no fold {self.fold} of {self.folds}" if self.folds else "fold alone says too little"
+            raise ValueError(f"{missing} | hint: --folds K --fold N trains fold N of K")
         return self
 
     @property

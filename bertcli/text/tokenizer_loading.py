@@ -36,7 +36,9 @@ def load_tokenizer(where: str) -> Tokenizer:
     raise VocabularyError(
         f"no vocabulary here: neither {vocabulary_files.TOKENIZER} nor {vocabulary_files.VOCAB}",
         path=directory,
-        hint=vocabulary_files.HINT,
+        hint="a model is read with its own: copy it from where the model came from"
+        if (directory / "config.json").is_file()
+        else vocabulary_files.HINT,
     )
 
 

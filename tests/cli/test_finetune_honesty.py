@@ -428,8 +428,8 @@ def test_a_dry_run_plans_the_folds(finetune: Finetune, capsys: pytest.CaptureFix
     ("arguments", "message", "hint"),
     [
         (("--folds", "3", "--seeds", "2"), "folds and seeds exclude one another", "repeat the cross-validation"),
-        (("--folds", "3", "--fold", "4"), "there is no fold 4 of 3", "--folds says how many there are"),
-        (("--fold", "1"), "there is no fold 1 of 0", "--folds says how many there are"),
+        (("--folds", "3", "--fold", "4"), "there is no fold 4 of 3", "--folds K --fold N trains fold N of K"),
+        (("--fold", "1"), "fold alone says too little", "--folds K --fold N trains fold N of K"),
         (("--folds", "1"), "greater than or equal to 2", ""),
         (("--folds", "97"), "96 different texts cannot be held out in 97 folds", "--folds 96 or fewer"),
         (("--patience", "0"), "greater than or equal to 1", ""),

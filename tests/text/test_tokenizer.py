@@ -261,6 +261,8 @@ def refused(where: Path) -> tuple[str, str]:
 def test_a_place_without_a_vocabulary_is_said(tmp_path: Path):
     assert refused(tmp_path / "nowhere") == (f"{tmp_path / 'nowhere'}: no such directory", HINT)
     assert refused(tmp_path) == (f"{tmp_path}: no vocabulary here: neither tokenizer.json nor vocab.txt", HINT)
+    (tmp_path / "config.json").write_text("{}")
+    assert refused(tmp_path)[1] == "a model is read with its own: copy it from where the model came from"
 
 
 @pytest.mark.parametrize(
