@@ -222,9 +222,7 @@ class Tagging:
 
     def faults(self, examples: Examples) -> Iterator[Fault]:
         """Tags that are not known, and a warning for those that the scheme does not allow where they stand."""
-        known = {*(self.settings.labels or ()), *self.names}
-        if self.scheme:
-            known = {*(self.settings.labels or ()), *_tag_schemes.tags_of_types(self.types, self.scheme)}
+        known = self._known()
         rows = enumerate(zip(examples.columns.get("label", ()), examples.columns["token_lines"], strict=False))
         for row, (tags, lines) in rows:
             for tag, line in zip(tags, lines, strict=True):
@@ -233,6 +231,13 @@ class Tagging:
             for at, why in _tag_schemes.faults(tags, self.scheme) if self.scheme else ():
                 hint = "the scheme is set by --set task_settings.scheme=NAME"
                 yield Fault("warning", why, examples.paths[row], lines[at], hint=hint)
+
+    def _known(self) -> set[str]:
+        """The tags in the files' spelling that the model's ids can express."""
+        if self.scheme is None or self.learned == self.scheme:
+            return set(self.names)
+        of_settings = (tag for tag in self.settings.labels or () if _tag_schemes.read_tag(tag) is not None)
+        return {*of_settings, *_tag_schemes.tags_of_types(self.types, self.scheme)}
 
     def _unknown(self, tag: str) -> str:
         if self.scheme and (_tag_schemes.read_tag(tag) is None or not _tag_schemes.is_written_in(tag, self.scheme)):

@@ -404,3 +404,19 @@ def test_sentences_of_several_files_are_numbered_on() -> None:
 
 def test_columns_may_be_given_as_numbers() -> None:
     assert TaggingSettings(text_column=1, label_column=[-2, "upos"]).label_column == ("-2", "upos")
+
+
+def test_a_tag_that_the_labels_leave_out_is_an_error_though_the_scheme_has_it() -> None:
+    examples = examples_of("O B-X I-X O", "B-X O")
+    task = make_task(labels=["O", "B-X"]).fit(examples)
+    (fault,) = task.faults(examples)
+    assert (fault.level, fault.message, fault.line) == ("error", "the tag 'I-X' is not one of the task's", 3)
+    assert fault.hint == "known tags: B-X, O"
+
+
+@pytest.mark.parametrize("labels", [("O", "B-X"), ("O", "B-X", "I-X"), ("I-X", "B-X", "O")])
+def test_tags_that_are_learned_in_another_scheme_need_the_types_alone(letters: Any, labels: tuple[str, ...]) -> None:
+    examples = examples_of("O B-X I-X O", "B-X O")
+    task = make_task(labels=labels, train_scheme="iobes").fit(examples)
+    assert list(task.faults(examples)) == []
+    task.encode(examples, letters, LIMITS)
