@@ -81,7 +81,7 @@ def lengths_in_pieces(
         longer=len(longer),
         cut=int((lost > 0).sum()),
         lost=int(lost.sum()),
-        unknown_rate=_unknown_rate(whole, tokenizer),
+        unknown_rate=unknown_rate(whole, tokenizer),
     )
     return lengths, rows[longer[lost > 0]]
 
@@ -109,7 +109,8 @@ def _longest_sequences(features: Features, examples: int) -> NDArray[np.int64]:
     return longest
 
 
-def _unknown_rate(features: Features, tokenizer: Encoding) -> float:
+def unknown_rate(features: Features, tokenizer: Encoding) -> float:
+    """Share of the texts' pieces that are ``[UNK]``."""
     vocabulary = tokenizer.vocabulary
     unknown = int((features.input_ids == vocabulary.unk_id).sum())
     special = int(np.isin(features.input_ids, [vocabulary.cls_id, vocabulary.sep_id]).sum())

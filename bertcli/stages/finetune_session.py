@@ -14,6 +14,7 @@ from bertcli.config.finetune import DEFAULT_MODEL, Finetune
 from bertcli.contracts.task import Features, Task
 from bertcli.core.messages import notice
 from bertcli.data.bucketing import BucketedBatches, steps_per_epoch
+from bertcli.data.example_lengths import UNKNOWN_TOLERATED, unknown_rate
 from bertcli.data.folds import Fold
 from bertcli.data.splits import Splits, check_metrics, make_splits, metric_suffix
 from bertcli.errors import ModelError
@@ -118,6 +119,7 @@ class Session:
         segments = _check_fits(model.encoder.config, config, tokenizer)
         limits = limits_of(config, splits)
         features = {split.split: splits.task.encode(split, tokenizer, limits) for split in splits.all()}
+        _tell_unknown(features, tokenizer)
         if not segments and features["train"].has_pairs:
             notice("the model knows one segment only: both texts of a pair are told apart by [SEP] alone")
             features = {name: split.without_segments() for name, split in features.items()}
@@ -284,6 +286,17 @@ def _check_fits(model_config: Any, config: Finetune, tokenizer: Tokenizer) -> bo
         pieces=model_config.vocab_size,
     )
     return bool(getattr(model_config, "type_vocab_size", 1) >= 2)
+
+
+def _tell_unknown(features: dict[str, Features], tokenizer: Tokenizer) -> None:
+    """Say of which splits the vocabulary knows too little."""
+    for split, encoded in features.items():
+        rate = unknown_rate(encoded, tokenizer)
+        if rate > UNKNOWN_TOLERATED:
+            notice(
+                f"{100 * rate:.1f} % of the pieces of {split} are unknown to the vocabulary: is it that of this "
+                "language, with the right casing?"
+            )
 
 
 def _usual_rate(model_config: Any, found: FoundTask) -> float:

@@ -55,7 +55,7 @@ def make_model(directory: Path, **settings: Any) -> Path:
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     sizes |= {name: settings.pop(name) for name in list(settings) if name in sizes}
     config = transformers.BertConfig(
-        vocab_size=len(vocabulary),
+        vocab_size=settings.pop("vocab_size", len(vocabulary)),
         max_position_embeddings=32,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
@@ -835,3 +835,30 @@ def test_a_percentage_as_threshold_is_taken_for_a_mistake(bertcli):
     assert outcome.code == 2
     assert "accuracy=99 can never be reached, scores are fractions" in outcome.err
     assert "accuracy=0.99?" in outcome.err
+
+
+def test_a_vocabulary_cut_short_is_not_the_models(
+    finetune: Finetune, sst2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = tmp_path / "cut"
+    directory.mkdir()
+    make_model(directory, vocab_size=149)
+    assert finetune("--task", "sst2", "--data", sst2, "--dry-run", model=directory) == 2
+    assert "error: " in (message := error_of(capsys))
+    assert "the vocabulary has 20 pieces, the model 149" in message
+
+
+def test_splits_of_which_the_vocabulary_knows_too_little_are_told(
+    finetune: Finetune, sst2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dev = [("good film", "1")] * 49 + [("dull Xylophon", "0")] * 2  # 2 of 102 pieces
+    arguments = ("--task", "sst2", "--train", sst2 / "train.tsv", "--dry-run")
+    assert finetune(*arguments, "--dev", write_table(tmp_path / "dev.tsv", "sentence label", dev)) == 0
+    told = [line for line in error_of(capsys).splitlines() if "unknown" in line]
+    assert told == [
+        "note: 2.0 % of the pieces of dev are unknown to the vocabulary: is it that of this language, with the right "
+        "casing?"
+    ]
+    known = dev[:49] + dev[49:50]  # 1 of 100: the share that is tolerated
+    assert finetune(*arguments, "--dev", write_table(tmp_path / "known.tsv", "sentence label", known)) == 0
+    assert "unknown" not in error_of(capsys)
