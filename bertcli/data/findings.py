@@ -53,7 +53,7 @@ class Finding:
 
     level: Level
     check: str
-    """What found it: content, empty, labels, balance, duplicates, conflicts, leakage, …"""
+    """What found it: reading, empty, content, labels, balance, duplicates, conflicts, leakage, …"""
     split: str
     """The split's name; of two splits both, joined by a slash."""
     count: int

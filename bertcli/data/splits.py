@@ -13,15 +13,15 @@ from bertcli.core.messages import notice
 from bertcli.data import tables
 from bertcli.data.class_folders import fingerprint_of_folders
 from bertcli.data.folds import Fold, hold_out_fold
-from bertcli.errors import ConfigError, DataError, EmptyTableError, InputFileError
+from bertcli.errors import ConfigError, DataError, InputFileError
 
 DEV_SHARE = 0.1
 
 SplitFiles = Mapping[str, Sequence[Path]]
 SplitTables = Mapping[str, Sequence[tuple[str, Sequence[Table]]]]
 """Of each split the tables of its parts, which have names."""
-WhenEmpty = Callable[[str, EmptyTableError], None]
-"""Is told of a part of a split that one of its files has no rows."""
+WhenUnreadable = Callable[[str, InputFileError], None]
+"""Is told of a part of a split that one of its files cannot be read, or has no rows."""
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,12 @@ def read_tables(
     task: Task,
     files: Mapping[str, Sequence[tuple[str, Sequence[Path]]]],
     *,
-    when_empty: WhenEmpty | None = None,
+    when_unreadable: WhenUnreadable | None = None,
 ) -> tuple[SplitTables, str]:
     """The tables of every split, and the fingerprint of all files.
 
-    Files without rows are left out where ``when_empty`` is there to be told of them; otherwise they are errors.
+    Files that cannot be read are left out where ``when_unreadable`` is there to be told of them; otherwise the first is
+    an error.
     """
     digests: list[tuple[str, str]] = []
     for split, parts in files.items():
@@ -134,20 +135,22 @@ def read_tables(
                 raise InputFileError("no such file", path=path)
             digests.append((split, fingerprint_of_folders(path) if path.is_dir() else fingerprints.of_file(path)))
     read = {
-        split: [(name, list(_tables_of(task, name, paths, when_empty))) for name, paths in parts]
+        split: [(name, list(_tables_of(task, name, paths, when_unreadable))) for name, paths in parts]
         for split, parts in files.items()
     }
     return read, fingerprints.of_value(digests)
 
 
-def _tables_of(task: Task, split: str, paths: Sequence[Path], when_empty: WhenEmpty | None) -> Iterator[Table]:
+def _tables_of(
+    task: Task, split: str, paths: Sequence[Path], when_unreadable: WhenUnreadable | None
+) -> Iterator[Table]:
     for path in paths:
         try:
             yield task.read(path)
-        except EmptyTableError as error:
-            if when_empty is None:
+        except InputFileError as error:
+            if when_unreadable is None:
                 raise
-            when_empty(split, error)
+            when_unreadable(split, error)
 
 
 def load_hub_tables(hub: Any, names: Mapping[str, tuple[str, ...]]) -> tuple[SplitTables, str]:

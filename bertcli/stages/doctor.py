@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bertcli.config.doctor import Doctor
-from bertcli.contracts.task import Limits, Table, Task
+from bertcli.contracts.task import Examples, Limits, Table, Task
 from bertcli.core.atomic import write_json
 from bertcli.core.hub import local_directory
-from bertcli.data.content_faults import content_findings
+from bertcli.data.content_faults import content_findings, kind_of
 from bertcli.data.example_lengths import (
     Lengths,
     length_findings,
@@ -86,7 +86,7 @@ class DoctorReport:
 def examine(config: Doctor) -> DoctorReport:
     """Every check of every split; the report is also written where it is asked to be.
 
-    Raises a ``UserError`` where files cannot be read at all.
+    Files that cannot be read are findings too. Raises a ``UserError`` where there are none, or a model does not fit.
     """
     if config.output is not None and config.output.is_dir():
         raise OutputError("the output is a directory, not a file", path=config.output, hint="name a file with -o")
@@ -146,15 +146,17 @@ class _Opened:
 def _opened(config: Doctor, found: FoundTask, task: Task) -> _Opened:
     findings: list[Finding] = []
 
-    def when_empty(split: str, error: EmptyTableError) -> None:
-        findings.append(Finding("error", "empty", split, 0, error.message, (_place_of(error),), error.hint))
+    def when_unreadable(split: str, error: InputFileError) -> None:
+        findings.append(_unreadable(split, error, with_text=config.text))
 
-    read, _ = read_labelled(config, found, task, when_empty=when_empty)
-    given = [
-        (role, task.select(tables, "train" if role == "train" else name, labelled=role != "test"))
-        for role in _ROLES
-        for name, tables in _parts(read, role)
-    ]
+    read, _ = read_labelled(config, found, task, when_unreadable=when_unreadable)
+    given: list[tuple[Role, Examples]] = []
+    for role in _ROLES:
+        for name, tables in _parts(read, role):
+            try:
+                given.append((role, task.select(tables, name, labelled=role != "test")))
+            except InputFileError as error:
+                when_unreadable(name, error)
     is_fitted = False
     if given and given[0][0] == "train":
         try:
@@ -163,6 +165,15 @@ def _opened(config: Doctor, found: FoundTask, task: Task) -> _Opened:
             place = _place_of(error)
             findings.append(Finding("error", "labels", "train", len(given[0][1]), error.message, (place,), error.hint))
     return _Opened(task, is_fitted, [GivenSplit.of(role, examples, task) for role, examples in given], findings)
+
+
+def _unreadable(split: str, error: InputFileError, *, with_text: bool) -> Finding:
+    """What keeps a file from being read, which may quote it."""
+    check = "empty" if isinstance(error, EmptyTableError) else "reading"
+    message, hint = error.message, error.hint
+    if not with_text:
+        message, hint = kind_of(message), hint and kind_of(hint)
+    return Finding("error", check, split, 0, message, (_place_of(error),), hint)
 
 
 def _parts(read: SplitTables, role: Role) -> Iterator[tuple[str, Sequence[Table]]]:

@@ -6,7 +6,7 @@ from bertcli.config.labelled_data import LabelledData
 from bertcli.config.loader import FlagValue, load_config
 from bertcli.contracts.task import TASKS, Task
 from bertcli.core.messages import notice
-from bertcli.data.splits import SplitTables, WhenEmpty, find_files, load_hub_tables, read_tables
+from bertcli.data.splits import SplitTables, WhenUnreadable, find_files, load_hub_tables, read_tables
 from bertcli.errors import ConfigError
 from bertcli.tasks import FoundTask, find_task
 
@@ -52,11 +52,12 @@ def read_labelled(
     found: FoundTask,
     task: Task,
     *,
-    when_empty: WhenEmpty | None = None,
+    when_unreadable: WhenUnreadable | None = None,
 ) -> tuple[SplitTables, str]:
     """The tables of every split, from files or from the Hub, and their fingerprint.
 
-    Files without rows are left out where ``when_empty`` is there to be told of them; otherwise they are errors.
+    Files that cannot be read are left out where ``when_unreadable`` is there to be told of them; otherwise the first is
+    an error.
     """
     names = found.preset.files if found.preset else {}
     if config.data or config.train:
@@ -66,7 +67,7 @@ def read_labelled(
             names=names,
             suffixes=task.suffixes,
         )
-        return read_tables(task, files, when_empty=when_empty)
+        return read_tables(task, files, when_unreadable=when_unreadable)
     if found.preset is None:
         raise ConfigError(
             f"{config.task} needs data",

@@ -215,6 +215,47 @@ def test_empty_splits_are_found_in_every_form(
     assert places(empty) == [(f"dev.{suffix}", 1)]
 
 
+def test_a_file_that_cannot_be_read_is_an_error_and_the_others_are_looked_at(bertcli: Bertcli, data: Data) -> None:
+    folder = data.write()
+    words = "".join(f"w{n} B-X\nv{n} O\n\n" for n in range(30))
+    (folder / "train.conll").write_text(words, encoding="utf-8")
+    (folder / "dev.conll").write_text("a O\nb O extra\n", encoding="utf-8")
+    (folder / "test.conll").write_text("w1 B-X\nv1 O\n", encoding="utf-8")
+    files = [argument for name in ("train", "dev", "test") for argument in (f"--{name}", folder / f"{name}.conll")]
+    outcome = bertcli("doctor", *files, "--task", "tagging", "--json")
+    assert outcome.code == 1
+    reading, *others = findings(outcome)
+    assert (reading["level"], reading["check"], reading["split"]) == ("error", "reading", "dev")
+    assert places(reading) == [("dev.conll", 2)]
+    assert outcome.json()["examples"] == {"train": 30, "test": 1}
+    assert "leakage" in {finding["check"] for finding in others}
+
+
+def test_columns_that_are_missing_are_told_of_each_split(bertcli: Bertcli, data: Data) -> None:
+    data.splits["test"] = [("the cat sleeps",)]
+    outcome = doctor(bertcli, data, "--json", "--text-column", "words")
+    assert outcome.code == 1
+    assert [(found["check"], found["split"], found["message"]) for found in findings(outcome)] == [
+        ("reading", split, "no column 'words'") for split in ("train", "dev", "test")
+    ]
+    assert findings(outcome)[0]["hint"] == "columns: 'sentence', 'label'; choose with --text-column"
+    assert outcome.json()["examples"] == {}
+
+
+@pytest.mark.parametrize(
+    ("flag", "shown"), [("--text", "the word 'Xylophon' has no tag"), ("--no-text", "the word '…' has no tag")]
+)
+def test_what_cannot_be_read_is_quoted_where_texts_are_shown(
+    bertcli: Bertcli, data: Data, flag: str, shown: str
+) -> None:
+    folder = data.write()
+    (folder / "train.conll").write_text("a\tO\nXylophon\t \n", encoding="utf-8")
+    outcome = bertcli("doctor", "--train", folder / "train.conll", "--task", "tagging", "--json", flag)
+    assert outcome.code == 1
+    assert the_finding(outcome)["message"] == shown
+    assert ("Xylophon" in outcome.out + outcome.err) == (flag == "--text")
+
+
 @pytest.mark.parametrize(("split", "level", "code"), [("dev", "error", 1), ("test", "warning", 0)])
 def test_a_split_with_one_label_alone(bertcli: Bertcli, data: Data, split: str, level: str, code: int) -> None:
     data.splits[split] = [(text, "1") for text, _ in sound(20, "roof")]
@@ -505,20 +546,21 @@ def test_a_kind_of_task_needs_data(bertcli: Bertcli, data: Data) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("spoil", "message", "line"),
     [
-        ("sentence\tlabel\none\t1\t2\n", "data/dev.tsv:2: 3 cells in this row, 2 columns in the header"),
-        ("words\tlabel\none\t1\n", "data/dev.tsv: no column 'sentence'"),
+        ("sentence\tlabel\none\t1\t2\n", "3 cells in this row, 2 columns in the header", 2),
+        ("words\tlabel\none\t1\n", "no column 'sentence'", 1),
     ],
 )
-def test_files_that_cannot_be_read_are_errors_as_everywhere(
-    bertcli: Bertcli, data: Data, spoil: str, message: str
+def test_rows_and_columns_that_do_not_fit_are_findings(
+    bertcli: Bertcli, data: Data, spoil: str, message: str, line: int
 ) -> None:
     folder = data.write()
     (folder / "dev.tsv").write_text(spoil, encoding="utf-8")
-    outcome = bertcli("doctor", folder, "--task", "sst2")
-    assert (outcome.code, outcome.out) == (2, "")
-    assert message in outcome.err
+    outcome = bertcli("doctor", folder, "--task", "sst2", "--json")
+    assert outcome.code == 1
+    assert (the_finding(outcome)["message"], places(the_finding(outcome))) == (message, [("dev.tsv", line)])
+    assert outcome.json()["examples"] == {"train": 300}
 
 
 def squad(questions: Sequence[tuple[str, str, str, int]]) -> str:

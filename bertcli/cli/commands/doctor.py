@@ -28,8 +28,8 @@ def body(config: Doctor, as_json: bool) -> None:
     """Find what is wrong with labelled data before anything is trained on them.
 
     --task names a data set or a kind of task ({kinds}), as for `bertcli finetune`. Everything is told with file and
-    line: faults of the content, empty splits, copies, copies with another label, examples of one split that are in
-    another, rare labels, labels distributed otherwise, lengths.
+    line: what cannot be read, faults of the content, empty splits, copies, copies with another label, examples of one
+    split that are in another, rare labels, labels distributed otherwise, lengths.
 
     Exit 1 where there are errors: what keeps a run from beginning, a split with one label alone, and more than the
     share --tolerated of a split contradictory or, of the smaller of two, in both. All else is a warning, which
