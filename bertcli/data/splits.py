@@ -28,7 +28,8 @@ WhenUnreadable = Callable[[str, InputFileError], None]
 class Splits:
     """All examples of a task; the first of several dev splits is the main one.
 
-    ``sha256`` is that of the files' bytes; of a data set of the Hub, that of its name and revision, which fix its rows.
+    ``sha256`` is that of the files' bytes; of a data set of the Hub, that of its name and revision: a commit fixes its
+    rows, the branch of the Hub's conversion to Parquet does not, and what changes there goes unnoticed.
     """
 
     task: Task

@@ -35,7 +35,9 @@ FOLDER = "/"
 SPLIT_NAMES = {"train": ("train",), "dev": ("dev", "validation", "valid", "val"), "test": ("test",)}
 
 CONVERTED = "refs/convert/parquet"
-"""The branch of a data set on which the Hub keeps its own conversion to Parquet, also of what a script had to load."""
+"""The branch of a data set on which the Hub keeps its own conversion to Parquet, also of what a script had to load.
+
+The Hub may convert anew, so the branch fixes no rows as a commit does."""
 
 _LONGEST_C_INTEGER = 2**31 - 1  # the csv module keeps its limit in a C long, which has 32 bits on Windows
 _STRAY_BYTE = re.compile(rb"\xf0(?![\x80-\xbf])")
@@ -182,19 +184,24 @@ def is_nothing(cell: Any) -> bool:
 
 
 def from_hub(dataset: Any, name: str) -> Table:
-    """A split of a data set of the Hub; class labels become their names, -1 (hidden) becomes None."""
+    """A split of a data set of the Hub; class labels become their names, -1 (hidden) becomes None, also in lists."""
     columns: dict[str, Sequence[Any]] = {}
     for column, feature in dataset.features.items():
         values = list(dataset[column])
         inner: Any = getattr(feature, "feature", None)  # of a list
         if hasattr(feature, "int2str"):
-            values = [None if value is None or value < 0 else feature.int2str(int(value)) for value in values]
+            values = _named(values, feature.names)
         elif hasattr(inner, "int2str"):
-            values = [None if value is None else [inner.int2str(int(one)) for one in value] for value in values]
+            values = [value and _named(value, inner.names) for value in values]
         if column == "label" and all(value == -1 for value in values):
             values = [None] * len(values)
         columns[column] = values
     return Table(name, columns, range(1, len(dataset) + 1))
+
+
+def _named(numbers: Sequence[int | None], names: Sequence[str]) -> list[str | None]:
+    """The names of class numbers; None of what is hidden."""
+    return [None if number is None or number < 0 else names[int(number)] for number in numbers]
 
 
 def split_off(examples: Examples, keys: Sequence[str], *, share: float, seed: int) -> tuple[Examples, Examples]:
@@ -336,8 +343,7 @@ def _from_parquet(path: Path) -> Table:
         raise EmptyTableError("the table is empty", path=path)
     columns = {name: table[name].to_pylist() for name in table.column_names}
     for name, classes in _classes_in_lists(table.schema.metadata).items():
-        named: list[str | None] = [*classes, None]  # -1 stands for what is hidden
-        columns[name] = [cell and [named[number] for number in cell] for cell in columns[name]]
+        columns[name] = [cell and _named(cell, classes) for cell in columns[name]]
     return Table(str(path), columns, range(1, len(table) + 1))
 
 
@@ -400,7 +406,7 @@ def text_lines(path: Path, *, stray: re.Pattern[bytes] | None = None) -> Iterato
 
 
 def load_from_hub(dataset: str, config: str | None, revision: str | None) -> Any:
-    """A data set of the Hub by split, fetched at a fixed revision. ``HF_HUB_OFFLINE`` is honoured.
+    """A data set of the Hub by split, at a revision: a commit, or ``CONVERTED``. ``HF_HUB_OFFLINE`` is honoured.
 
     Raises ``DataError`` where it cannot be had.
     """

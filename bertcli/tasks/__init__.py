@@ -23,14 +23,14 @@ Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isi
 
 
 class HubData(Settings):
-    """Where the Hub has a data set, at a fixed revision."""
+    """Where the Hub has a data set, and at which revision."""
 
     dataset: str
     """Name of the data set."""
     config: str
     """Its configuration."""
     revision: str
-    """The commit that is read, or the branch with the Hub's conversion to Parquet."""
+    """The commit that is read, or the branch with the Hub's conversion to Parquet, which may be made anew."""
     splits: dict[str, Names]
     """The Hub's names of the train, dev and test splits."""
 

@@ -389,6 +389,13 @@ def test_the_hubs_lists_of_classes_become_their_names() -> None:
     assert is_the_sentence(make_task().select([table], "train", labelled=True))
 
 
+def test_hidden_classes_in_lists_are_nothing_from_the_hub_as_from_parquet(tmp_path: Path) -> None:
+    rows = datasets.Dataset.from_list([ROW, ROW | {"ner_tags": [-1, 3]}, ROW | {"ner_tags": None}], features=FEATURES)
+    rows.to_parquet(tmp_path / "t.parquet")
+    for table in (tables.from_hub(rows, "hub"), tables.read_table(tmp_path / "t.parquet")[0]):
+        assert table.columns["ner_tags"] == [["B-ORG", "O"], [None, "B-ORG"], None]
+
+
 def test_hidden_tags_are_none() -> None:
     for hidden in ([None], [[None, None]]):
         table = Table("hub", {"tokens": [["EU", "rejects"]], "ner_tags": hidden}, [1])
