@@ -9,6 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
+
+from bertcli.contracts.task import TASKS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -19,6 +22,11 @@ def shell(command: str, cwd: Path, **variables: str) -> subprocess.CompletedProc
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path} | variables
     return subprocess.run(["bash", "-c", command], cwd=cwd, env=environment, text=True, capture_output=True)
+
+
+def answer_in(text: str) -> dict[str, str | int]:
+    word = "good" if "good" in text else "bad"
+    return {"text": word, "answer_start": text.index(word)}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +52,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with (directory / f"{name}.tsv").open("w") as file:
             file.write("sentence1\tsentence2\tscore\n")
             file.writelines(f"{text}\tThe film was good.\t{len(text) % 5}\n" for text in rows)
+        questions = [
+            {"id": str(row), "question": "How was it?", "context": text, "answers": [answer_in(text)]}
+            for row, text in enumerate(rows)
+        ]
+        (directory / f"{name}.json").write_text(json.dumps({"data": questions}))
         with (directory / f"{name}.conll").open("w") as file:
             for text in rows:
                 file.writelines(f"{word} {'B-thing' if word in ('film', 'book') else 'O'}\n" for word in text.split())
@@ -104,3 +117,9 @@ def test_every_example_begins_with_the_command_that_runs_it():
         first = (EXAMPLES / name).read_text().splitlines()[0]
         assert first.startswith("# bertcli "), name
         assert f"examples/{name}" in first
+
+
+def test_every_kind_of_task_and_long_documents_have_an_example():
+    examples = [yaml.safe_load((EXAMPLES / name).read_text()) for name in YAML]
+    assert {example.get("task") for example in examples} >= set(TASKS.names())
+    assert any(example.get("long_texts") for example in examples)
