@@ -17,7 +17,8 @@ class Doctor(LabelledData):
     data_argument: ClassVar[str] = "DATA"
 
     data: Annotated[Files, Argument("DATA...")] = ()
-    """Folder with train.tsv, dev.tsv, test.tsv (or .csv, .jsonl, .parquet), or such files."""
+    """Folder with the files of train, dev and test, or such files: tables (.tsv, .csv, .jsonl, .parquet); for tagging
+    columns (.conll, .conllu, …), .jsonl or .parquet; for question_answering .json (SQuAD), .jsonl or .parquet."""
     model: Annotated[str | None, Flag("--model")] = None
     """Model whose tokenizer and longest sequence count: a directory, a vocabulary, or a Hub id (default: lengths are
     counted in words)."""

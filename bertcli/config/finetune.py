@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bertcli.config.labelled_data import LabelledData, OfTheTask
+from bertcli.config.labelled_data import Files, LabelledData, OfTheTask
 from bertcli.config.long_texts import LongTexts
 from bertcli.config.recipe import RecipeName, Transfer, under_recipe
 from bertcli.config.sections import Device, FinetuningSchedule, Optimizer, Precision
@@ -34,6 +34,8 @@ class Finetune(LabelledData):
 
     model: Annotated[str, Flag("--model")] = DEFAULT_MODEL
     """Model to start from: a directory, or a Hub id."""
+    dev: Annotated[Files, Flag("--dev")] = ()
+    """Files of the dev split (default: a tenth of the training split)."""
     label_smoothing: Annotated[ShareBelowOne | None, Flag("--label-smoothing"), OfTheTask()] = None
     """Share of every target of the loss that is spread evenly over all labels (default: 0)."""
     class_weights: Annotated[str | dict[str, float] | None, Flag("--class-weights"), OfTheTask()] = None

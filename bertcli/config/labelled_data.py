@@ -27,19 +27,22 @@ class LabelledData(Settings):
     task: Annotated[str, Flag("--task")]
     """A data set that is known by name (sst2, mnli, …), or a kind of task (classification, regression, …)."""
     data: Annotated[Files, Flag("--data")] = ()
-    """Folder with train.tsv, dev.tsv, test.tsv (or .csv, .jsonl, .parquet), or such files."""
+    """Folder with the files of train, dev and test, or such files: tables (.tsv, .csv, .jsonl, .parquet); for tagging
+    columns (.conll, .conllu, …), .jsonl or .parquet; for question_answering .json (SQuAD), .jsonl or .parquet."""
     train: Annotated[Files, Flag("--train")] = ()
     """Files of the training split."""
     dev: Annotated[Files, Flag("--dev")] = ()
-    """Files of the dev split (default: a tenth of the training split)."""
+    """Files of the dev split."""
     test: Annotated[Files, Flag("--test")] = ()
     """Files of the test split; without labels there are predictions only."""
     text_column: Annotated[str | None, Flag("--text-column"), OfTheTask()] = None
-    """Column of the text (default: text or sentence); "title + body" joins two."""
+    """Column of the text, in tagging of the words, in multiple choice of the context (default: the data set's, else the
+    kind's usual names, as text or sentence); "title + body" joins two texts."""
     pair_column: Annotated[str | None, Flag("--pair-column"), OfTheTask()] = None
-    """Column of the second text of a pair."""
+    """Column of the second text of a pair, in multiple choice of the question."""
     label_column: Annotated[str | None, Flag("--label-column"), OfTheTask()] = None
-    """Column of the label (default: label)."""
+    """Column of the label, in tagging of the tags, in multiple choice of the right choice (default: the data set's, else
+    the kind's usual names, as label)."""
     task_settings: dict[str, Any] = Field(default_factory=dict)
     """Further settings of the kind of task, e.g. labels and metrics."""
 
