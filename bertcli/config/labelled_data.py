@@ -41,8 +41,8 @@ class LabelledData(Settings):
     pair_column: Annotated[str | None, Flag("--pair-column"), OfTheTask()] = None
     """Column of the second text of a pair, in multiple choice of the question."""
     label_column: Annotated[str | None, Flag("--label-column"), OfTheTask()] = None
-    """Column of the label, in tagging of the tags, in multiple choice of the right choice (default: the data set's, else
-    the kind's usual names, as label)."""
+    """Column of the label, in tagging of the tags, in multiple choice of the right choice (default: the data set's,
+    else the kind's usual names, as label)."""
     task_settings: dict[str, Any] = Field(default_factory=dict)
     """Further settings of the kind of task, e.g. labels and metrics."""
 
