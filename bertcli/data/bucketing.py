@@ -178,10 +178,3 @@ def micro_batches(
     """The pieces of a step that fall to this process; never an empty one, and equally many everywhere."""
     rounds = min(accumulate, len(items) // world_size)
     return np.array_split(items, rounds * world_size)[rank::world_size]
-
-
-def scoring_batches(
-    features: Features, *, pad_id: int, count: Count, batch_size: int
-) -> Iterator[tuple[NDArray[np.int64], Batch]]:
-    """All items once, longest first, with the items of each batch."""
-    return BucketedBatches(features, pad_id, count).evaluation(batch_size=batch_size)

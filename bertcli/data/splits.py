@@ -105,19 +105,6 @@ def _join(found: dict[str, list[tuple[str, list[Path]]]], split: str, part: str,
         known.extend(files)
 
 
-def read_splits(
-    task: Task,
-    files: Mapping[str, Sequence[tuple[str, Sequence[Path]]]],
-    *,
-    limit: int | None,
-    seed: int,
-    fold: Fold | None = None,
-) -> Splits:
-    """Read files into splits."""
-    read, sha256 = read_tables(task, files)
-    return make_splits(task, read, sha256=sha256, limit=limit, seed=seed, fold=fold)
-
-
 def read_tables(
     task: Task,
     files: Mapping[str, Sequence[tuple[str, Sequence[Path]]]],

@@ -17,7 +17,7 @@ from bertcli.config.extract_features import ExtractFeatures
 from bertcli.contracts.batch import Batch
 from bertcli.contracts.task import Features
 from bertcli.core import messages
-from bertcli.data.bucketing import scoring_batches
+from bertcli.data.bucketing import BucketedBatches
 from bertcli.data.feature_files import FeatureWriter, Vectors, check_output_file, new_feature_file
 from bertcli.data.features import encode_sequences
 from bertcli.data.texts import read_texts
@@ -132,7 +132,7 @@ class _Extractor:
         per_piece = self.config.pooling == "none"
         rows = len(features.input_ids) if per_piece else len(lengths)
         result = np.empty((rows, self.dimensions), dtype=np.float32)
-        batches = scoring_batches(features, pad_id=self.pad_id, count=lambda _: 0, batch_size=self.config.batch_size)
+        batches = BucketedBatches(features, self.pad_id, lambda _: 0).evaluation(batch_size=self.config.batch_size)
         with torch.inference_mode(), self._autocast():
             for items, batch in batches:
                 hidden = self._encode(batch.to(self.device)).cpu().numpy()

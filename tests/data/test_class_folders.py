@@ -9,10 +9,11 @@ import pytest
 from bertcli.core import messages
 from bertcli.data import tables
 from bertcli.data.class_folders import fingerprint_of_folders, read_class_folders
-from bertcli.data.splits import find_files, read_splits
+from bertcli.data.splits import find_files
 from bertcli.errors import InputFileError
 from bertcli.tasks.classification import Classification, ClassificationSettings
 from bertcli.tasks.multiple_choice import MultipleChoice
+from tests.data.conftest import splits_of
 
 IMDB = Classification(ClassificationSettings(labels={"0": "neg", "1": "pos"}))
 SUFFIXES = Classification.suffixes
@@ -61,7 +62,7 @@ def test_folders_that_are_no_label_are_passed_over_and_told(reviews: Path, monke
 def test_the_splits_of_a_folder_are_found_and_read(reviews: Path) -> None:
     files = find_files(data=[reviews], given={}, names={}, suffixes=SUFFIXES)
     assert files == {"train": [("train", [reviews / "train"])], "test": [("test", [reviews / "test"])]}
-    splits = read_splits(IMDB, files, limit=None, seed=0)
+    splits = splits_of(IMDB, files)
     assert len(splits.train) + len(splits.dev[0]) == 3
     assert splits.test[0].columns["label"] == ["neg", "pos"]
     assert splits.test[0].ids == ["neg/0_2", "pos/0_10"]
@@ -71,7 +72,7 @@ def test_the_splits_of_a_folder_are_found_and_read(reviews: Path) -> None:
 def test_a_folder_may_be_given_as_a_split(reviews: Path) -> None:
     given = {"train": [reviews / "train"], "dev": [reviews / "test"]}
     files = find_files(data=[], given=given, names={}, suffixes=SUFFIXES)
-    assert len(read_splits(IMDB, files, limit=None, seed=0).dev[0]) == 2
+    assert len(splits_of(IMDB, files).dev[0]) == 2
     with pytest.raises(InputFileError, match=r"aclImdb/train: no such file"):
         find_files(data=[], given=given, names={}, suffixes=MultipleChoice.suffixes)
     with pytest.raises(InputFileError, match=r"train/pos: no such file"):

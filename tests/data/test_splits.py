@@ -9,9 +9,10 @@ import pytest
 from bertcli.contracts.task import Table
 from bertcli.data import splits as splits_module
 from bertcli.data.folds import Fold
-from bertcli.data.splits import find_files, make_splits, read_splits
+from bertcli.data.splits import find_files, make_splits
 from bertcli.errors import InputFileError
 from bertcli.tasks.classification import Classification, ClassificationSettings
+from tests.data.conftest import splits_of
 
 MNLI = {"dev": ("dev_matched", "dev_mismatched")}
 TASK = Classification(ClassificationSettings())
@@ -33,7 +34,7 @@ def test_parts_of_one_name_from_two_folders_are_joined(tmp_path: Path) -> None:
         "train": [("train", 2)],
         "dev": [("dev_matched", 2), ("dev_mismatched", 2)],
     }
-    splits = read_splits(TASK, found, limit=None, seed=0)
+    splits = splits_of(TASK, found)
     assert splits.train.columns["text"] == ["a 0", "a 1", "b 0", "b 1"]
     assert [(dev.split, len(dev)) for dev in splits.dev] == [("dev_matched", 4), ("dev_mismatched", 4)]
 
@@ -42,7 +43,7 @@ def test_a_folder_and_a_file_give_one_split(tmp_path: Path) -> None:
     write(tmp_path / "a" / "train.tsv", "0", "1")
     more = write(tmp_path / "b" / "train-2.tsv", "1")
     found = find_files(data=[tmp_path / "a", more], given={}, names={})
-    splits = read_splits(TASK, found, limit=None, seed=0)
+    splits = splits_of(TASK, found)
     assert len(splits.train) + len(splits.dev[0]) == 3
 
 
