@@ -111,7 +111,7 @@ class Session:
         splits = _read(config, found, task)
         config = settle_pooling(config, splits.task)
         suffixes = [metric_suffix(split.split, splits.dev[0].split) for split in splits.dev]
-        check_metrics(task, config.thresholds(), suffixes)
+        check_metrics(splits.task, config.thresholds(), suffixes)
         tokenizer = load_tokenizer(config.model)
         trained, weights = pooler_is_trained(directory) is not False, fingerprint_of_weights(directory)
         session = cls(config, found, splits, {}, tokenizer, accelerator, 0, 0, trained, weights)

@@ -271,3 +271,11 @@ def test_a_file_without_questions_is_an_error(
     train = written(tmp_path / "train.json", {"data": []})
     assert finetune("--task", "squad", "--train", train) == 2
     assert "train.json: the file has no questions" in capsys.readouterr().err
+
+
+def test_a_threshold_on_a_score_of_questions_without_an_answer_is_known(finetune: Finetune, tmp_path: Path) -> None:
+    train = written(tmp_path / "train.json", squad(12, seed=1, asked=("who", "when")))
+    arguments = ("--task", "squad_v2", "--train", train, "--dev", train, "--dry-run")
+    assert finetune(*arguments, "--fail-under", "best_f1=0.1") == 0
+    assert finetune(*arguments, "--fail-under", "no_answer_accuracy=0.1") == 0
+    assert finetune(*arguments, "--fail-under", "best=0.1") == 2

@@ -241,3 +241,12 @@ def test_a_training_split_of_one_tag_is_exit_2(
     (tmp_path / "train.conll").write_text("kim\tO\nsaw\tO\n")
     assert finetune("--task", "tagging", "--train", "train.conll") == 2
     assert "error: train.conll: every word of the training split has the tag 'O'" in error_of(capsys)
+
+
+@pytest.mark.parametrize("metric", ["f1", "f1_loc", "accuracy"])
+def test_a_threshold_on_a_score_of_entities_is_known(
+    finetune: Finetune, folder: Path, capsys: pytest.CaptureFixture[str], metric: str
+) -> None:
+    assert finetune("--task", "tagging", "--data", folder, "--fail-under", f"{metric}=0.1", "--dry-run") == 0
+    assert finetune("--task", "tagging", "--data", folder, "--fail-under", "f1_org=0.1", "--dry-run") == 2
+    assert "--fail-under f1_org: there is no such metric here" in error_of(capsys)
