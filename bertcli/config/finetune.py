@@ -96,7 +96,7 @@ class Finetune(LabelledData):
     limit: Annotated[int | None, Field(ge=1), Flag("--limit")] = None
     """Use at most so many examples of every split, to try things out."""
     fail_under: Annotated[tuple[Threshold, ...], Flag("--fail-under")] = ()
-    """METRIC=VALUE: end with exit code 3 where the metric is below the value, a fraction."""
+    """METRIC=VALUE: end with exit code 3 where the metric is below the value, a fraction; mse and mae, above it."""
     text: Annotated[bool, Flag("--text/--no-text")] = True
     """Show an example as the model sees it; --no-text keeps the data's text out of all output."""
     output: Annotated[Path | None, Flag("--output", "-o")] = None

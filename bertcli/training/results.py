@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Literal
 
+from bertcli.contracts.task import ERRORS
 from bertcli.core import atomic, fingerprints
 from bertcli.errors import DataError
 
@@ -149,9 +150,14 @@ def confidence_interval(values: Sequence[float]) -> list[float] | None:
 
 
 def missed(metrics: Mapping[str, float], thresholds: Mapping[str, float]) -> list[str]:
-    """The thresholds that were not reached, in words."""
+    """The thresholds that were not reached, in words; errors may not be larger than theirs."""
     return [
-        f"{name} is {metrics[name]:.4f}, below {bound:g}"
+        f"{name} is {metrics[name]:.4f}, {'above' if is_error(name) else 'below'} {bound:g}"
         for name, bound in thresholds.items()
-        if not metrics[name] >= bound
+        if not (metrics[name] <= bound if is_error(name) else metrics[name] >= bound)
     ]
+
+
+def is_error(metric: str) -> bool:
+    """Whether less of a metric is better, also of one of a further split, as ``mse_mismatched``."""
+    return metric.partition("_")[0] in ERRORS

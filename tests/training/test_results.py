@@ -145,3 +145,11 @@ def test_a_threshold_is_missed_below_its_value_and_by_what_is_not_a_number() -> 
     assert missed({"accuracy": 0.8}, {"accuracy": 0.8}) == []
     assert missed({"accuracy": 0.79}, {"accuracy": 0.8}) == ["accuracy is 0.7900, below 0.8"]
     assert missed({"accuracy": math.nan}, {"accuracy": 0.0}) == ["accuracy is nan, below 0"]
+
+
+@pytest.mark.parametrize("name", ["mse", "mae", "mse_mismatched"])
+def test_a_threshold_of_an_error_is_missed_above_its_value(name: str) -> None:
+    assert missed({name: 0.2}, {name: 0.2}) == []
+    assert missed({name: 0.1}, {name: 0.2}) == []
+    assert missed({name: 0.3}, {name: 0.2}) == [f"{name} is 0.3000, above 0.2"]
+    assert missed({name: math.nan}, {name: 9.0}) == [f"{name} is nan, above 9"]
