@@ -6,7 +6,7 @@ With several seeds a system's score is the mean over its seeds, and examples are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,10 +99,10 @@ class ScoredComparison:
         self._a, self._b = a, b
 
     def randomization(self, *, samples: int, seed: int) -> Randomization:
-        """As for any other metric."""
+        """Examples of which the systems say the same are not exchanged: probabilities and scores too are compared."""
         examples = range(len(self._a[0]))
         pairs = list(zip(self._a, self._b, strict=True))
-        changed = [row for row in examples if any(a[row].pred != b[row].pred for a, b in pairs)]
+        changed = [row for row in examples if any(_said(a[row]) != _said(b[row]) for a, b in pairs)]
         done = 0
 
         def exchange(exchanged: NDArray[np.bool_]) -> float:
@@ -136,3 +136,8 @@ class ScoredComparison:
 
     def _mean(self, runs: Runs) -> float:
         return float(np.mean([self._task.score(run)[self._metric] for run in runs]))
+
+
+def _said(prediction: Prediction) -> tuple[Any, ...]:
+    """All that a system says of an example; its id and its gold label are the data's."""
+    return prediction.pred, prediction.probs, prediction.score

@@ -11,6 +11,8 @@ from scipy import stats
 from bertcli.contracts.tally import Tally
 from bertcli.contracts.task import Prediction
 from bertcli.tasks.classification import Classification, ClassificationSettings
+from bertcli.tasks.multi_label import MultiLabel, MultiLabelSettings
+from bertcli.tasks.question_answering import QuestionAnswering, QuestionAnsweringSettings
 from bertcli.tasks.regression import Regression, RegressionSettings
 from bertcli.training.comparison import ScoredComparison, TalliedComparison, compare, right
 from bertcli.training.score_intervals import score_interval
@@ -92,6 +94,30 @@ def test_a_rank_correlation_is_scored_anew() -> None:
     assert comparison.randomization(samples=256, seed=0).p_value == pytest.approx(theirs.pvalue)
     low, high = comparison.interval(resamples=100, seed=0)
     assert -1 < low < high < 2
+
+
+def test_systems_that_predict_alike_are_told_apart_by_their_probabilities() -> None:
+    task = MultiLabel(MultiLabelSettings(metrics=("lrap",)), labels={"a": "a", "b": "b"})
+    # The one true label is ranked first (precision 1) or second (1/2); at a threshold of 0.5 neither is predicted.
+    a, b = ([Prediction(str(row), ["a"], [], {"a": of_a, "b": 0.3}) for row in range(3)] for of_a in (0.4, 0.2))
+    found = compare(task, [a], [b], "lrap").randomization(samples=100, seed=0)
+    # Of the 2³ exchanges, none and all of them differ as much as the systems.
+    assert (found.p_value, found.samples, found.exact) == (2 / 8, 8, True)
+
+
+def test_systems_that_answer_alike_are_told_apart_by_their_scores() -> None:
+    task = QuestionAnswering(QuestionAnsweringSettings(), no_answer=True)
+    # The likeliest answer is right where there is one; b doubts the questions with an answer most.
+    gold: list[list[str]] = [["x"], ["x"], []]
+    a, b = (
+        [
+            Prediction(str(row), one, "", {"x": 1.0}, score)
+            for row, (one, score) in enumerate(zip(gold, scores, strict=True))
+        ]
+        for scores in ((-2.0, -1.0, 1.0), (2.0, 1.0, -1.0))
+    )
+    assert [task.score(run)["best_f1"] for run in (a, b)] == pytest.approx([1.0, 2 / 3])
+    assert compare(task, [a], [b], "best_f1").randomization(samples=100, seed=0).samples == 8
 
 
 def test_the_same_predictions_do_not_differ() -> None:
