@@ -248,6 +248,12 @@ class Task(Protocol):
     def fit(self, train: Examples) -> Self:
         """The same task with its labels settled: those of the settings, or those of the training split."""
 
+    def settled(self) -> dict[str, Any]:
+        """What ``fit`` settled and scores depend on, as JSON values; empty where they depend on the settings alone."""
+
+    def as_settled(self, values: Mapping[str, Any]) -> Self:
+        """The same task with what another one's ``settled`` said: it scores as that one."""
+
     def keys(self, examples: Examples) -> list[str]:
         """A text per example that copies of it share; copies stay on one side of a split."""
 

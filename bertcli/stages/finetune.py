@@ -15,6 +15,7 @@ from bertcli.stages.finetune_session import FinetunePlan, Session
 from bertcli.stages.finetune_several import parts_of, run_all, steps_of, take_up
 from bertcli.training import results
 from bertcli.training.checkpoints import newest_checkpoint
+from bertcli.training.fitted_task import write_settled
 from bertcli.training.results import RESULT_NAME, Result
 from bertcli.training.run_directory import RunDirectory
 from bertcli.training.signals import stop_on_signals
@@ -53,6 +54,7 @@ def finetune(requested: Finetune) -> FinetuneReport | FinetunePlan:
         take_up(run, session.config)
     else:
         run.describe("finetune", requested, session.config, **session.facts, plan=plan.dump())
+    write_settled(run.path, session.task)
     if not session.pooler_is_trained and not config.random_weights and session.reads_pooler:
         notice(f"the pooler of {config.model} was never trained: it starts fresh")
     with stop_on_signals() as stop:

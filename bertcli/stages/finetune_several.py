@@ -13,6 +13,7 @@ from bertcli.data.folds import FOLDS_SPLIT, in_order
 from bertcli.stages.finetune_one import run_one, write_predictions
 from bertcli.stages.finetune_session import Session
 from bertcli.training import results
+from bertcli.training.fitted_task import write_settled
 from bertcli.training.results import RESULT_NAME, Result
 from bertcli.training.run_directory import RunDirectory
 from bertcli.training.saved_predictions import read_predictions
@@ -90,6 +91,7 @@ def _run_part(session: Session, stop: StopRequest) -> list[Result]:
     else:
         run.path.mkdir(parents=True, exist_ok=True)
         run.describe("finetune", config, config, **session.facts)
+    write_settled(run.path, session.task)
     return run_one(session, run, stop)
 
 

@@ -12,14 +12,15 @@ import numpy as np
 
 from bertcli.config.finetune import Finetune
 from bertcli.config.loader import load_config
+from bertcli.config.long_texts import STRATEGIES
 from bertcli.config.significance import Significance
-from bertcli.contracts.task import Examples, Prediction, Task
+from bertcli.contracts.task import Prediction, Task
 from bertcli.core.component_folder import unknown_name
-from bertcli.core.messages import silence
 from bertcli.core.paired_tests import mcnemar
 from bertcli.errors import ConfigError, DataError
 from bertcli.stages.labelled_data import open_task
 from bertcli.training.comparison import compare, right
+from bertcli.training.fitted_task import read_settled
 from bertcli.training.results import RESULT_NAME, read_result
 from bertcli.training.saved_predictions import check_same_examples, read_predictions
 
@@ -72,6 +73,9 @@ def significance(config: Significance) -> SignificanceReport:
             "their scores do not compare"
         )
     split = config.split or _split_of(config.run_a)
+    settled_a, settled_b = (read_settled(run) for run in (config.run_a, config.run_b))
+    _check_fitted_alike(config, settled_a, settled_b)
+    task = task_a.as_settled(settled_a)
     a, b = (read_predictions(run, split) for run in (config.run_a, config.run_b))
     if len(a) != len(b):
         raise ConfigError(
@@ -81,7 +85,6 @@ def significance(config: Significance) -> SignificanceReport:
     for other in chain(a, b):
         check_same_examples(a[0], other)
     runs_a, runs_b = ([saved.predictions for saved in system] for system in (a, b))
-    task = _fitted(task_a, a[0].path, list(chain(*runs_a, *runs_b)))
     metric = config.metric or task.primary
     if metric not in task.metrics:
         raise unknown_name("metric", metric, task.metrics)
@@ -116,44 +119,35 @@ def significance(config: Significance) -> SignificanceReport:
 
 
 def _open_task(run: Path) -> Task:
-    """The task of a run, from its ``config.yaml``; its labels are not settled."""
+    """The task of a run, from its ``config.yaml``; what its ``fit`` settled is not there yet."""
     file = run / "config.yaml"
     if not file.is_file():
         raise DataError("no config.yaml: not a run of `bertcli finetune`", path=run, hint="name a run's directory")
-    return open_task(load_config(Finetune, file=file))[1]
+    config = load_config(Finetune, file=file)
+    if config.long_texts.strategy == "all":
+        raise ConfigError(
+            f"{run} is a run with every strategy of --long, each of which is a run of its own",
+            hint=f"name one of them: {', '.join(str(run / strategy) for strategy in STRATEGIES)}",
+        )
+    return open_task(config)[1]
+
+
+def _check_fitted_alike(config: Significance, a: dict[str, Any], b: dict[str, Any]) -> None:
+    """Refuse tasks that would score the same predictions differently."""
+    for name in dict.fromkeys((*a, *b)):
+        values = [sorted(one) if isinstance(one, list) else one for one in (a.get(name), b.get(name))]
+        if values[0] != values[1]:
+            raise ConfigError(
+                f"the {name} that {config.run_a} took from its training split are not those of {config.run_b}: "
+                "their scores do not compare",
+                hint=f"fine-tune both with the same --set task_settings.{name}=…, or on the same training split",
+            )
 
 
 def _split_of(run: Path) -> str:
     if not (run / RESULT_NAME).is_file():
         raise DataError("no result.json: the run is not finished", path=run, hint="finish it with --resume")
     return read_result(run / RESULT_NAME).split
-
-
-def _fitted(task: Task, path: Path, predictions: Sequence[Prediction]) -> Task:
-    """The task with the labels that the runs know; the training data need not be there any more."""
-    labels = _known_labels(task, predictions)
-    if not labels:
-        return task
-    rows = range(len(labels))
-    examples = Examples("train", [str(row) for row in rows], {"label": labels}, [str(path)] * len(labels), list(rows))
-    with silence():  # what a fit tells is of training data
-        return task.fit(examples)
-
-
-def _known_labels(task: Task, predictions: Sequence[Prediction]) -> list[Any]:
-    """Labels as examples of a training split have them, those included that no example here has."""
-    golds = [_as_read(prediction.gold) for prediction in predictions]
-    if task.head == "token_classification":
-        return [*golds, *(_as_read(prediction.pred) for prediction in predictions)]
-    if task.head == "classification":
-        first = predictions[0]
-        names = list(first.probs) if isinstance(first.probs, dict) else []
-        return [*golds, *((name,) if isinstance(first.gold, list) else name for name in names)]
-    return golds if task.head == "span" else []
-
-
-def _as_read(label: Any) -> Any:
-    return tuple(label) if isinstance(label, list) else label
 
 
 def _disagreements(

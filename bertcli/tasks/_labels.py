@@ -76,6 +76,10 @@ class LabelledTask(_text_tables.TextTableTask):
         """One logit per class."""
         return len(self.names)
 
+    def settled(self) -> dict[str, Any]:
+        """The labels."""
+        return {"labels": self.labels}
+
     @cached_property
     def label_ids(self) -> dict[str, int]:
         """The ids by name, and by what files write."""

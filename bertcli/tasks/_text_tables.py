@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,14 @@ class TableTask:
 
     reads: ClassVar[Reads] = "sequences"
     suffixes: ClassVar[tuple[str, ...]] = tables.SUFFIXES
+
+    def settled(self) -> dict[str, Any]:
+        """Nothing, but of kinds that say more."""
+        return {}
+
+    def as_settled(self, values: Mapping[str, Any]) -> Self:
+        """With these values."""
+        return replace(self, **values)
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -89,6 +89,10 @@ class MultipleChoice(_text_tables.TableTask):
         """One score per sequence."""
         return 1
 
+    def settled(self) -> dict[str, Any]:
+        """How many choices there are."""
+        return {"choices": self.choices}
+
     def select(self, tables: Sequence[Table], split: str, *, labelled: bool) -> Examples:
         """Context, question, choices and answer of every row; a context or a question that is not there is None."""
         settings = self.settings

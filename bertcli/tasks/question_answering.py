@@ -187,6 +187,14 @@ class QuestionAnswering:
         asked = self.settings.no_answer
         return replace(self, no_answer=not all(labels) if asked is None else asked)
 
+    def settled(self) -> dict[str, Any]:
+        """Whether there may be no answer."""
+        return {"no_answer": self.no_answer}
+
+    def as_settled(self, values: Mapping[str, Any]) -> Self:
+        """With these values."""
+        return replace(self, **values)
+
     def keys(self, examples: Examples) -> list[str]:
         """The context: its questions stay together."""
         return list(examples.columns["context"])

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, pairwise
@@ -215,6 +215,17 @@ class Tagging:
                 hint="is this the right --label-column? schemes begin tags with B-, I-, …",
             )
         return scheme
+
+    def settled(self) -> dict[str, Any]:
+        """The files' scheme and the types of entities; without entities the tags."""
+        if self.scheme is None:
+            return {"labels": list(self.names)}
+        return {"scheme": self.scheme, "types": list(self.types)}
+
+    def as_settled(self, values: Mapping[str, Any]) -> Self:
+        """With these values."""
+        read: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
+        return replace(self, **read)
 
     def keys(self, examples: Examples) -> list[str]:
         """The words."""

@@ -250,3 +250,25 @@ def test_a_threshold_on_a_score_of_entities_is_known(
     assert finetune("--task", "tagging", "--data", folder, "--fail-under", f"{metric}=0.1", "--dry-run") == 0
     assert finetune("--task", "tagging", "--data", folder, "--fail-under", "f1_org=0.1", "--dry-run") == 2
     assert "--fail-under f1_org: there is no such metric here" in error_of(capsys)
+
+
+def test_significance_scores_parts_of_speech_as_the_run_did(
+    finetune: Finetune, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = write_columns(tmp_path / "train.conll", [[("kim", "NOUN"), ("saw", "VERB"), ("the", "DET")]])
+    dev = write_columns(tmp_path / "dev.conll", [[("ana", "NOUN"), ("saw", "VERB")]])
+    assert finetune("--task", "tagging", "--train", train, "--dev", dev, "--steps", "1", "-o", "run") == 0
+    capsys.readouterr()
+    assert run(["significance", "run", "run", "--metric", "macro_f1", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["mean_a"] == read_json(tmp_path / "run" / "result.json")["metrics"]["macro_f1"]
+
+
+def test_every_seed_is_a_run_that_significance_reads(
+    finetune: Finetune, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetune("--task", "tagging", "--data", folder, "--steps", "1", "--seeds", "2", "-o", "run") == 0
+    assert run(["significance", "run/seed-0", "run/seed-1", "--samples", "100"]) == 0
+    assert run(["significance", "run", "run", "--samples", "100"]) == 0
+    settled = {"scheme": "iob2", "types": ["loc", "per"]}
+    assert [read_json(tmp_path / name / "task.json") for name in ("run", "run/seed-1")] == [settled, settled]

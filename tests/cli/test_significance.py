@@ -28,6 +28,8 @@ def write_run(
     """A run as `bertcli finetune` leaves it; several predictions are those of several seeds."""
     run.mkdir()
     (run / "config.yaml").write_text(f"task: {task}\ntrain: [train.tsv]\n")
+    labels = {} if task == "regression" else {"labels": {"n": "n", "p": "p"}}
+    (run / "task.json").write_text(json.dumps(labels))
     for seed, pred in enumerate(preds):
         write_predictions(run / f"seed-{seed}" if len(preds) > 1 else run, pred, gold, split)
     facts = dict.fromkeys(f"{name}_sha256" for name in ("model", "vocab", "data", "config"))
@@ -170,3 +172,55 @@ def test_a_run_that_has_no_predictions_yet_is_told_so(bertcli: Bertcli, tmp_path
     outcome = bertcli("significance", run, run)
     assert outcome.code == 2
     assert "hint: is the run finished?" in outcome.err
+
+
+def test_a_label_that_no_example_has_counts_as_in_the_run(bertcli: Bertcli, tmp_path: Path) -> None:
+    gold = [["NOUN", "VERB"], ["NOUN"]]
+    runs = [write_run(tmp_path / name, gold, gold=gold, task="tagging") for name in "ab"]
+    for run in runs:
+        (run / "task.json").write_text(json.dumps({"labels": ["ADJ", "NOUN", "VERB"]}))
+    report = bertcli("significance", *runs, "--metric", "macro_f1", "--json").json()
+    # F1 of NOUN and VERB 1; of ADJ, which the training split had and nothing here has, 0 as in the run's result.
+    assert report["mean_a"] == pytest.approx(2 / 3)
+
+
+def test_runs_whose_tasks_were_fitted_to_other_labels_are_refused(bertcli: Bertcli, tmp_path: Path) -> None:
+    a, b = write_run(tmp_path / "a", GOLD), write_run(tmp_path / "b", GOLD)
+    (b / "task.json").write_text(json.dumps({"labels": {"p": "p", "n": "n"}}))
+    assert bertcli("significance", a, b).code == 0  # the order of ids is nothing to scores
+    (b / "task.json").write_text(json.dumps({"labels": {"n": "n", "p": "p", "q": "q"}}))
+    outcome = bertcli("significance", a, b)
+    assert outcome.code == 2
+    assert f"the labels that {a} took from its training split are not those of {b}: their scores" in outcome.err
+    assert "hint: fine-tune both with the same --set task_settings.labels=…" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "a: no task.json: nothing says what the task took from its training split"),
+        ("{", "task.json: not what bertcli has written"),
+        ("[]", "task.json: not what bertcli has written"),
+    ],
+)
+def test_a_run_that_does_not_say_what_its_task_learned_is_told_how_to(
+    bertcli: Bertcli, tmp_path: Path, content: str | None, message: str
+) -> None:
+    run = write_run(tmp_path / "a", GOLD)
+    (run / "task.json").unlink()
+    if content is not None:
+        (run / "task.json").write_text(content)
+    outcome = bertcli("significance", run, run)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert f"hint: `bertcli finetune {run}/config.yaml -o {run} --resume` writes it again" in outcome.err
+
+
+def test_of_a_run_with_every_strategy_one_is_to_be_named(bertcli: Bertcli, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a", GOLD)
+    (run / "result.json").unlink()
+    (run / "config.yaml").write_text("task: classification\ntrain: [train.tsv]\nlong_texts: {strategy: all}\n")
+    outcome = bertcli("significance", run, run)
+    assert outcome.code == 2
+    assert f"{run} is a run with every strategy of --long, each of which is a run of its own" in outcome.err
+    assert f"hint: name one of them: {run}/head, {run}/tail, {run}/head+tail" in outcome.err

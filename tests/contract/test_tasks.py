@@ -144,6 +144,15 @@ def test_predictions_can_be_scored_and_written(name: str) -> None:
     assert len(list(task.official(predictions))) >= len(examples)
 
 
+def test_what_its_fit_settled_is_enough_to_score_as_it_does(name: str) -> None:
+    task, examples, features = opened(name)
+    kind = TASKS.load(name)
+    again = kind(kind.Settings()).as_settled(json.loads(json.dumps(task.settled())))
+    predictions = predicted(task, examples, features, np.random.default_rng(0))
+    assert again.score(predictions) == task.score(predictions)
+    assert again.metrics == task.metrics
+
+
 def predicted(task: Any, examples: Examples, features: Features, draw: np.random.Generator | None) -> list[Prediction]:
     """What the task makes of a head with random outputs, or without ``draw`` of one whose outputs are always alike."""
     batches = BucketedBatches(features, 0, task.count)
