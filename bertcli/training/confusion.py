@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from bertcli.contracts.task import Prediction, Task
+from bertcli.tasks._tag_schemes import read_tag
 
 SCHEMA = 1
-
-_PREFIX = re.compile(r"^[BIOLUES]-")  # of IOB, IOBES and BILOU
 
 
 @dataclass(frozen=True)
@@ -55,5 +53,6 @@ def _of_tags(prediction: Prediction) -> Iterator[tuple[Any, Any]]:
 
 
 def _type_of(tag: str) -> str:
-    """``PER`` of ``B-PER``; a tag without a prefix as it is."""
-    return _PREFIX.sub("", tag)
+    """``PER`` of ``B-PER``, whatever the scheme; a tag that names no type as it is."""
+    read = read_tag(tag)
+    return (read and read.type) or tag

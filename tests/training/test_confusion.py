@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from bertcli.contracts.task import Prediction
 from bertcli.training.confusion import confusion_of
 
@@ -35,6 +37,23 @@ def test_tags_are_counted_by_type() -> None:
     assert found is not None
     assert (found.of, found.labels) == ("tags", ["O", "PER", "LOC"])
     assert found.counts == [[0, 1, 0], [0, 1, 1], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("letters", ["BIIS", "BILU", "BIES", "BMES"])
+def test_the_tags_of_every_scheme_are_counted_by_type(letters: str) -> None:
+    first, between, last, alone = (f"{letter}-per" for letter in letters)
+    run = [Prediction("0", [first, between, last, "O"], ["O", "O", "O", alone])]
+    found = confusion_of(task("token_classification", [first, between, last, alone, "O"]), "dev", [run])
+    assert found is not None
+    assert found.labels == ["per", "O"]
+    assert found.counts == [[0, 3], [1, 0]]
+
+
+def test_tags_that_name_no_type_are_counted_as_they_are() -> None:
+    run = [Prediction("0", ["B", "I", "O"], ["B", "O", "O"])]
+    found = confusion_of(task("token_classification", ["O", "B", "I"]), "dev", [run])
+    assert found is not None
+    assert (found.labels, found.counts) == (["O", "B", "I"], [[1, 0, 0], [0, 1, 0], [1, 0, 0]])
 
 
 def test_a_tag_without_a_prefix_is_its_own_type() -> None:
