@@ -224,6 +224,8 @@ class Task(Protocol):
     """What the head is put on."""
     suffixes: ClassVar[tuple[str, ...]]
     """How the names of files end that ``read`` opens, but for a suffix of compression."""
+    official_ending: ClassVar[str | None]
+    """What follows a split's name in that of its official prediction file; None where presets alone ask for one."""
 
     settings: Any
 
@@ -296,4 +298,4 @@ class Task(Protocol):
         """What looks wrong in scored predictions, e.g. labels that seem swapped; usually nothing."""
 
     def official(self, predictions: Sequence[Prediction]) -> Iterator[str]:
-        """The lines of the official prediction file of a test split."""
+        """The lines of the official prediction file of a split."""

@@ -129,10 +129,18 @@ def _what_matters(config: Finetune) -> dict[str, Any]:
 
 def _write_predictions(session: Session, run: RunDirectory, split: Examples, predictions: list[Prediction]) -> None:
     write_predictions(run, split.split, predictions)
-    preset = session.found.preset
-    if preset and split.split in preset.official:
+    name = _official_name(session, split.split)
+    if name is not None:
         text = "".join(f"{line}\n" for line in session.task.official(predictions))
-        atomic.write_text(run.path / PREDICTIONS / preset.official[split.split], text)
+        atomic.write_text(run.path / PREDICTIONS / name, text)
+
+
+def _official_name(session: Session, split: str) -> str | None:
+    """The preset's name for a split's official file, else the kind's, which is not written where text is kept out."""
+    preset, ending = session.found.preset, session.task.official_ending
+    if preset and split in preset.official:
+        return preset.official[split]
+    return f"{split}{ending}" if ending and session.config.text else None
 
 
 def write_predictions(run: RunDirectory, split: str, predictions: Sequence[Prediction]) -> None:

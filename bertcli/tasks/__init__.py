@@ -45,7 +45,7 @@ class Preset(Settings):
     files: dict[str, Names] = Field(default_factory=dict)
     """File names without suffix where a split has other names or several parts, of which the first is the main one."""
     official: dict[str, str] = Field(default_factory=dict)
-    """Name of the official prediction file of each test split."""
+    """Names of splits' official prediction files, where they differ from those of the kind or it has none."""
     epochs: Annotated[int | None, Field(ge=1)] = None
     """Passes over the training split, where the data set's usual practice differs from the general one."""
     learning_rate: Annotated[float | None, Field(gt=0)] = None

@@ -60,6 +60,7 @@ class TableTask:
 
     reads: ClassVar[Reads] = "sequences"
     suffixes: ClassVar[tuple[str, ...]] = tables.SUFFIXES
+    official_ending: ClassVar[str | None] = None
 
     def settled(self) -> dict[str, Any]:
         """Nothing, but of kinds that say more."""

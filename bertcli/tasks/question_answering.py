@@ -116,6 +116,7 @@ class QuestionAnswering:
     head: ClassVar[str] = "span"
     reads: ClassVar[Reads] = "pieces"
     suffixes: ClassVar[tuple[str, ...]] = (".json", ".jsonl", ".parquet")
+    official_ending: ClassVar[str | None] = "-predictions.json"
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -130,6 +130,7 @@ class Tagging:
     head: ClassVar[str] = "token_classification"
     reads: ClassVar[Reads] = "pieces"
     suffixes: ClassVar[tuple[str, ...]] = (*column_files.SUFFIXES, *_TABLES)
+    official_ending: ClassVar[str | None] = ".conll"
 
     @property
     def metrics(self) -> tuple[str, ...]:

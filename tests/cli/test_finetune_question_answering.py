@@ -279,3 +279,13 @@ def test_a_threshold_on_a_score_of_questions_without_an_answer_is_known(finetune
     assert finetune(*arguments, "--fail-under", "best_f1=0.1") == 0
     assert finetune(*arguments, "--fail-under", "no_answer_accuracy=0.1") == 0
     assert finetune(*arguments, "--fail-under", "best=0.1") == 2
+
+
+def test_own_files_have_answers_by_id_as_squad_has(finetune: Finetune, squad_folder: Path, tmp_path: Path) -> None:
+    train, dev = squad_folder / "train-v1.1.json", squad_folder / "dev-v1.1.json"
+    arguments = ("--train", train, "--dev", dev, "--test", dev, "--steps", "1", "-o", "run")
+    assert finetune("--task", "question_answering", *arguments) == 0
+    for split in ("dev", "test"):
+        predictions = read_lines(tmp_path / "run" / "predictions" / f"{split}.jsonl")
+        official = read_json(tmp_path / "run" / "predictions" / f"{split}-predictions.json")
+        assert official == {line["id"]: line["pred"] for line in predictions}

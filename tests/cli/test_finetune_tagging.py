@@ -272,3 +272,28 @@ def test_every_seed_is_a_run_that_significance_reads(
     assert run(["significance", "run", "run", "--samples", "100"]) == 0
     settled = {"scheme": "iob2", "types": ["loc", "per"]}
     assert [read_json(tmp_path / name / "task.json") for name in ("run", "run/seed-1")] == [settled, settled]
+
+
+def test_every_split_has_columns_that_conlleval_reads(finetune: Finetune, folder: Path, tmp_path: Path) -> None:
+    assert finetune("--task", "tagging", "--data", folder, "--steps", "1", "-o", "run") == 0
+    for name, count, seed in (("dev", 30, 2), ("test", 10, 3)):
+        predicted = read_lines(tmp_path / "run" / "predictions" / f"{name}.jsonl")
+        expected = [
+            "".join(f"{word} {tag} {found}\n" for (word, tag), found in zip(sentence, line["pred"], strict=True)) + "\n"
+            for sentence, line in zip(sentences(count, seed), predicted, strict=True)
+        ]
+        assert (tmp_path / "run" / "predictions" / f"{name}.conll").read_text("utf-8") == "".join(expected)
+
+
+def test_a_preset_has_columns_of_its_dev_split_too(finetune: Finetune, tmp_path: Path) -> None:
+    found = [[("kim", "B-PER"), ("saw", "O"), ("rome", "B-LOC")]]
+    for name in ("train", "dev", "test"):
+        write_columns(tmp_path / "data" / f"{name}.conll", found)
+    assert finetune("--task", "conll2003", "--data", "data", "--steps", "1", "-o", "run") == 0
+    names = {path.name for path in (tmp_path / "run" / "predictions").iterdir()}
+    assert names == {"dev.jsonl", "dev.conll", "test.jsonl", "conll2003.conll"}
+
+
+def test_without_text_there_are_no_columns_of_words(finetune: Finetune, folder: Path, tmp_path: Path) -> None:
+    assert finetune("--task", "tagging", "--data", folder, "--steps", "1", "--no-text", "-o", "run") == 0
+    assert {path.name for path in (tmp_path / "run" / "predictions").iterdir()} == {"dev.jsonl", "test.jsonl"}
