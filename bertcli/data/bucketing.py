@@ -96,14 +96,17 @@ class BucketedBatches:
 
         return prepared_ahead(jobs(), workers)
 
-    def evaluation(self, *, batch_size: int) -> Iterator[tuple[NDArray[np.int64], Batch]]:
-        """All items once, longest first, with the items of each batch: as many as have ``batch_size`` sequences.
+    def evaluation(
+        self, *, batch_size: int, items: NDArray[np.int64] | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], Batch]]:
+        """All items (or these) once, longest first, with those of each batch: as many as have ``batch_size`` sequences.
 
         A single item may have more.
         """
-        order = np.argsort(self.features.lengths(), kind="stable")[::-1]
-        for items in _of_so_many(order, self.features.sequence_counts(), batch_size):
-            yield items, self.make(items)
+        asked = np.arange(self.features.items) if items is None else items
+        order = asked[np.argsort(self.features.lengths()[asked], kind="stable")[::-1]]
+        for together in _of_so_many(order, self.features.sequence_counts(), batch_size):
+            yield together, self.make(together)
 
     def make(self, items: NDArray[np.int64], *, epoch: int = 0) -> Batch:
         """Items as a padded batch. ``attention_mask`` is there only where something is padded."""
