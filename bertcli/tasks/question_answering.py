@@ -225,8 +225,9 @@ class QuestionAnswering:
         nowhere = np.asarray([bool(answers) for answers in examples.columns["label"]]) & (begins < 0)
         held = np.zeros(len(examples), dtype=np.bool_)
         held[features.examples[stops > 0]] = True
-        _tell(examples.split, int(nowhere.sum()), int(((begins >= 0) & ~held).sum()))
-        unknown = nowhere[features.examples]
+        unheld = (begins >= 0) & ~held
+        _tell(examples.split, int(nowhere.sum()), int(unheld.sum()))
+        unknown = (nowhere | unheld)[features.examples]
         return features.with_item_columns(
             start_positions=np.where(unknown, IGNORED, starts), end_positions=np.where(unknown, IGNORED, stops)
         )
@@ -236,7 +237,7 @@ class QuestionAnswering:
         return {}
 
     def count(self, columns: batch.Columns) -> int:
-        """Every window is a target whose answer is known."""
+        """Every window is a target of a question whose answer stands in one, or that has none."""
         if "start_positions" not in columns:
             return len(columns["input_ids"])
         return int((columns["start_positions"] != IGNORED).sum())
@@ -343,8 +344,8 @@ class QuestionAnswering:
         answers = {prediction.pred for prediction in predictions}
         if len(answers) > 1 or len({str(prediction.gold) for prediction in predictions}) < 2:
             return None
-        (answer,) = answers
-        return f"every question gets the answer {answer!r}" if answer else "no question gets an answer"
+        (answer,) = answers  # not quoted: it is text of the data, which --no-text keeps out of what is told
+        return "every question gets the same answer" if answer else "no question gets an answer"
 
     def _agreement(self, pred: str, gold: Sequence[str]) -> Agreement:
         return agreement(pred, gold, language=self.settings.language, no_answer=self.no_answer)

@@ -163,9 +163,28 @@ def test_of_an_answer_that_stands_nowhere_nothing_is_learned(letters: Any, heard
 
 def test_answers_that_no_window_holds_are_told(letters: Any, heard: Heard) -> None:
     task, examples = fitted(["the cat sat", 0], CAT, stride=3)
-    found = targets(task.encode(examples, letters, Limits(13)))
-    assert found[:3] == [(0, 0)] * 3
+    features = task.encode(examples, letters, Limits(13))
+    found = targets(features)
+    of_first = int((features.examples == 0).sum())
+    assert found[:of_first] == [(IGNORED, IGNORED)] * of_first  # not taught that there is no answer
+    assert (0, 0) in found[of_first:]  # of a question whose answer another window holds
+    assert all(IGNORED not in target for target in found[of_first:])
+    batch = BucketedBatches(features, 0, task.count).make(np.arange(features.items))
+    assert batch.counts[LOSS_NAME] == len(found) - of_first
     assert heard.notices == ["train: no window holds the answers to 1 questions: not learned"]
+
+
+def test_one_answer_to_every_question_is_a_collapse_that_is_told_without_the_answer() -> None:
+    def collapsed(*preds: str) -> str | None:
+        golds = (["cat"], ["sat"], [])
+        predictions = [
+            Prediction(str(row), gold, pred) for row, (gold, pred) in enumerate(zip(golds, preds, strict=True))
+        ]
+        return make_task(no_answer=True).collapsed(predictions)
+
+    assert collapsed("the cat", "the cat", "the cat") == "every question gets the same answer"
+    assert collapsed("", "", "") == "no question gets an answer"
+    assert collapsed("the cat", "sat", "") is None
 
 
 def test_a_split_without_labels_has_no_targets(letters: Any) -> None:
