@@ -44,6 +44,7 @@ class Batch:
 
     ``counts`` holds the number of targets of each objective or task, known before the batch travels to a
     device, so that losses can be divided once by the count of the whole optimizer step.
+    ``sequence_ids`` (sequences,) tell sequences apart where an example may have several (windows, chunks, choices).
     """
 
     columns: dict[str, Any]
@@ -51,6 +52,7 @@ class Batch:
     epoch: int = 0
     tokens: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    sequence_ids: NDArray[np.int64] | None = None
 
     def __getitem__(self, name: str) -> Any:
         return self.columns[name]

@@ -140,6 +140,7 @@ class BucketedBatches:
             epoch=epoch,
             tokens=int(lengths.sum()),
             counts={LOSS_NAME: self.count(columns)},
+            sequence_ids=sequences,
         )
 
     def _step(

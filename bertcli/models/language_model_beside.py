@@ -48,13 +48,13 @@ class LanguageModelBeside(nn.Module):
 def with_masked_copy(batch: Batch, *, vocabulary: Vocabulary, seed: int) -> Batch:
     """The batch of numpy columns with ``lm:input_ids`` and ``lm:labels`` (sequences, seq), and where they are read.
 
-    Draws depend on seed, epoch and example alone.
+    Draws depend on seed, epoch and sequence alone: the windows or chunks of one text are masked at different places.
     """
-    ids, items = batch["input_ids"], batch.get("sequence_items")
+    ids = batch["input_ids"]
     clean = {
         "input_ids": ids,
         "special_tokens_mask": vocabulary.is_special.take(ids).astype(np.int64),
-        "example_ids": batch.example_ids if items is None else batch.example_ids[items],
+        "example_ids": batch.example_ids if batch.sequence_ids is None else batch.sequence_ids,
     }
     objective = MaskedLanguageModel(MaskedLanguageModel.Settings())
     found = objective.corrupt(clean, Corruption(seed, batch.epoch, vocabulary))

@@ -8,6 +8,8 @@ from transformers import BertConfig, BertForMaskedLM
 
 from bertcli.architectures import _bert_modules as modules
 from bertcli.contracts.batch import IGNORED, Batch
+from bertcli.contracts.task import Features
+from bertcli.data.bucketing import BucketedBatches
 from bertcli.models.language_model_beside import LanguageModelBeside, with_masked_copy
 
 LENGTHS = (40, 22, 4, 3)
@@ -49,11 +51,37 @@ def test_masks_depend_on_seed_epoch_and_example_and_not_on_the_batch(vocabulary:
     assert masked([0], seed=1) != [together[0]]
 
 
-def test_several_sequences_of_an_item_are_masked_as_their_example_is(vocabulary: Any) -> None:
-    rows = batch_of([0, 0, 1])
-    batch = Batch({**rows.columns, "sequence_items": np.asarray([0, 0, 1])}, np.asarray([0, 1]))
-    copy = with_masked_copy(batch, vocabulary=vocabulary, seed=0)
-    assert (copy["lm:input_ids"][0] == copy["lm:input_ids"][1]).all()
+def split_of(sequences: int, **arrays: Any) -> BucketedBatches:
+    """Sequences of one text: they differ in nothing but their number."""
+    ids = np.tile(np.asarray([2, *range(10, 48), 3], dtype=np.int32), sequences)
+    features = Features(
+        input_ids=ids,
+        offsets=40 * np.arange(sequences + 1),
+        second_starts=np.full(sequences, 40),
+        lost=np.zeros(sequences, dtype=np.int64),
+        **arrays,
+    )
+    return BucketedBatches(features, 0, lambda columns: 1)
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        pytest.param(split_of(3, examples=np.asarray([0]), item_starts=np.asarray([0, 3])), id="chunks of a document"),
+        pytest.param(split_of(3, examples=np.asarray([0, 0, 0])), id="windows of a question"),
+    ],
+)
+def test_sequences_of_one_example_are_masked_at_different_places_whatever_the_batch(
+    vocabulary: Any, batches: BucketedBatches
+) -> None:
+    def masked(items: list[int]) -> list[list[int]]:
+        copy = with_masked_copy(batches.make(np.asarray(items)), vocabulary=vocabulary, seed=0)
+        return copy["lm:input_ids"].tolist()  # type: ignore[no-any-return]
+
+    items = list(range(batches.features.items))
+    together = masked(items)
+    assert len({tuple(row) for row in together}) == 3
+    assert [row for item in items for row in masked([item])] == together
 
 
 @pytest.mark.parametrize("pooled", [False, True])
