@@ -200,11 +200,20 @@ def make_splits(
 
 
 def _refuse_errors(task: Task, splits: Sequence[Examples]) -> None:
-    """Raise ``InputFileError`` for the first error in the content of any split."""
-    for split in splits:
-        for fault in task.faults(split):
-            if fault.level == "error":
-                raise InputFileError(fault.message, path=fault.path, line=fault.line, hint=fault.hint)
+    """Raise ``InputFileError`` for the first error in the content of any split; of warnings tell how many there are."""
+    first, errors, warnings = None, 0, 0
+    for fault in (fault for split in splits for fault in task.faults(split)):
+        if fault.level == "error":
+            first, errors = first or fault, errors + 1
+        else:
+            warnings += 1
+    if first is not None:
+        hints = [first.hint, f"{errors:,} errors in all: `bertcli doctor` lists them" if errors > 1 else None]
+        hint = "; ".join(text for text in hints if text) or None
+        raise InputFileError(first.message, path=first.path, line=first.line, hint=hint)
+    if warnings:
+        s = "s" if warnings > 1 else ""
+        notice(f"{warnings:,} warning{s} about the content of the examples: `bertcli doctor` lists them")
 
 
 def metric_suffix(name: str, main: str) -> str:

@@ -157,12 +157,14 @@ class TextTableTask(TableTask):
             if labels is None:
                 continue
             if isinstance(labels[row], tables.NoLabel):
-                yield Fault(
-                    "error", f"the label column holds {labels[row].found} here, expected {self.expected}", path, line
-                )
+                yield Fault("error", self.missing_label(labels[row]), path, line)
             else:
                 for message, hint in self.label_faults(labels[row]):
                     yield Fault("error", message, path, line, hint)
+
+    def missing_label(self, label: tables.NoLabel) -> str:
+        """What to say of a row without a label."""
+        return f"the label column holds {label.found} here, expected {self.expected}"
 
     def label_faults(self, written: Any) -> Iterator[tuple[str, str]]:
         """What is wrong with a label, with a hint."""

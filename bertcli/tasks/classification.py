@@ -23,6 +23,7 @@ from bertcli.contracts.loss import Loss, cross_entropy
 from bertcli.contracts.tally import Tally
 from bertcli.contracts.task import Encoding, Examples, Features, Limits, Prediction
 from bertcli.core.settings import Settings, ShareBelowOne
+from bertcli.data import tables
 from bertcli.errors import ConfigError, InputFileError
 from bertcli.tasks import _class_sums, _class_weights, _labels, _text_tables
 
@@ -63,6 +64,7 @@ class Classification(_labels.LabelledTask):
         """The labels of the settings, else those of the training split, sorted; integers as numbers."""
         found = list(_labels.in_order(label for label in train.columns["label"] if isinstance(label, str)))
         if len(found) < 2:
+            self._refuse_missing(train)
             what = f"every example of the training split has the label {found[0]!r}" if found else "there are no labels"
             raise InputFileError(
                 what,
@@ -77,6 +79,14 @@ class Classification(_labels.LabelledTask):
             )
         fitted = replace(self, labels=dict(labels))
         return replace(fitted, class_weights=fitted._weights(train))
+
+    def _refuse_missing(self, train: Examples) -> None:
+        """Where some rows have one label and others none, it is the latter that is wrong."""
+        labels = train.columns["label"]
+        missing = [row for row, label in enumerate(labels) if isinstance(label, tables.NoLabel)]
+        if missing and len(missing) < len(labels):
+            row = missing[0]
+            raise InputFileError(self.missing_label(labels[row]), path=train.paths[row], line=train.lines[row])
 
     def _weights(self, train: Examples) -> tuple[float, ...] | None:
         ids = self.label_ids

@@ -270,6 +270,11 @@ CHOICES = '{"question": "good", "choices": ["a", "the"], "answer": "A"}\n'
         ),
         (
             "classification",
+            {"train.jsonl": '{"text": "a", "label": "x"}\n{"text": "b", "label": null}\n'},
+            "train.jsonl:2: the label column holds nothing here, expected a label",
+        ),
+        (
+            "classification",
             {"train.csv": GOOD, "dev.csv": "text,label\ngood,x\nbad,\n"},
             "dev.csv:3: the label column holds nothing here, expected a label",
         ),

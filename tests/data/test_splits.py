@@ -64,7 +64,33 @@ def test_the_first_error_in_the_content_of_a_split_is_raised(tmp_path: Path) -> 
     dev = TASK.read(write(tmp_path / "dev.tsv", "1", "2", "3"))
     with pytest.raises(InputFileError, match=r"dev\.tsv:3: the training split has no label '2'") as caught:
         make_splits(TASK, {"train": [("train", [train])], "dev": [("dev", [dev])]}, sha256="", limit=None, seed=0)
-    assert caught.value.hint == "known labels: 0, 1"
+    assert caught.value.hint == "known labels: 0, 1; 2 errors in all: `bertcli doctor` lists them"
+
+
+def written(*rows: tuple[str, object]) -> dict[str, list[tuple[str, list[Table]]]]:
+    """A training split and a dev split."""
+    texts, labels = zip(*rows, strict=True)
+    train = Table("train.tsv", {"text": ["a", "b"], "label": ["0", "1"]}, [2, 3])
+    dev = Table("dev.tsv", {"text": texts, "label": labels}, range(2, len(rows) + 2))
+    return {"train": [("train", [train])], "dev": [("dev", [dev])]}
+
+
+def test_errors_are_counted_where_there_are_several() -> None:
+    rows = [("", "0"), ("a", "2"), ("b", "0"), ("c", "3"), ("d", None)]
+    with pytest.raises(InputFileError, match=r"^dev\.tsv:3: the training split has no label '2'") as caught:
+        make_splits(TASK, written(*rows), sha256="", limit=None, seed=0)
+    assert caught.value.hint == "known labels: 0, 1; 3 errors in all: `bertcli doctor` lists them"
+
+
+@pytest.mark.parametrize(("texts", "told"), [(("", "a", ""), "2 warnings"), (("", "a"), "1 warning"), (("a",), None)])
+def test_warnings_are_told_by_their_number(
+    texts: tuple[str, ...], told: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notices: list[str] = []
+    monkeypatch.setattr(splits_module, "notice", notices.append)
+    make_splits(TASK, written(*((text, "0") for text in texts)), sha256="", limit=None, seed=0)
+    whole = f"{told} about the content of the examples: `bertcli doctor` lists them"
+    assert notices == ([whole] if told else [])
 
 
 def copies(rows: int) -> Table:
