@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bertcli.core.settings import Flag, Settings
 
 Precision = Literal["auto", "fp32", "bf16"]
 Shape = Literal["linear", "cosine", "constant", "slanted-triangular", "cyclical", "wsd"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
+
+READ_BY: Mapping[Shape, tuple[str, ...]] = {
+    "linear": ("warmup",),
+    "cosine": ("warmup",),
+    "constant": ("warmup",),
+    "slanted-triangular": ("cut_fraction", "ratio"),
+    "cyclical": ("cycles", "ratio"),
+    "wsd": ("warmup", "decay"),
+}
+"""The settings that each shape of the learning rate reads."""
 
 
 class Optimizer(Settings):
@@ -52,6 +63,18 @@ class Schedule(Settings):
     """Cyclical: times that the rate rises and falls over the steps (Smith 2017)."""
     decay: Annotated[float, Field(gt=0, le=1)] = 0.1
     """WSD: share of the steps in which the rate falls to 0 at the end."""
+
+    @model_validator(mode="after")
+    def _nothing_is_passed_over(self) -> Self:
+        read = READ_BY[self.shape]
+        for name, field in type(self).model_fields.items():
+            # A configuration that a run has written holds every default.
+            if name not in ("shape", *read) and getattr(self, name) != field.default:
+                raise ValueError(
+                    f"{name} {getattr(self, name):g}: the schedule {self.shape} does not read it "
+                    f"| hint: leave it out, or take another schedule; {self.shape} reads {' and '.join(read)}"
+                )
+        return self
 
 
 class FinetuningSchedule(Schedule):

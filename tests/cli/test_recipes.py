@@ -323,6 +323,11 @@ def test_unfreezing_that_never_reaches_the_embeddings_is_said(
         (("--freeze-layers", "2", "--reinit-layers", "1"), "fresh weights would never be trained"),
         (("--freeze-layers", "all", "--reinit-layers", "1"), "fresh weights would never be trained"),
         (("--layer-decay", "0.9", "--discriminative", "2.6"), "both set the layers' rates"),
+        (
+            ("--schedule", "slanted-triangular", "--warmup", "0.3"),
+            "warmup 0.3: the schedule slanted-triangular does not read it",
+        ),
+        (("--recipe", "ulmfit", "--cycles", "5"), "cycles 5: the schedule slanted-triangular does not read it"),
         (("--layer-decay", "1.5"), "--layer-decay: input should be less than or equal to 1"),
         (("--discriminative", "0.5"), "--discriminative: input should be greater than or equal to 1"),
         (
