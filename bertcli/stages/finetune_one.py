@@ -122,8 +122,8 @@ def _train_until_learned(session: Session, run: RunDirectory, stop: StopRequest)
 
 
 def _what_matters(config: Finetune) -> dict[str, Any]:
-    """The configuration without where and how it ran."""
-    aside = MAY_DIFFER | {"threads"}
+    """The configuration without where and how it ran; when it is evaluated matters where that chooses the weights."""
+    aside = (MAY_DIFFER | {"threads"}) - ({"eval_every"} if config.selects else set())
     return {name: value for name, value in config.dump().items() if name not in aside}
 
 

@@ -253,6 +253,18 @@ def evaluations(directory: Path) -> dict[int, float]:
     }
 
 
+@pytest.mark.parametrize("keep_best", [True, False])
+def test_when_it_is_evaluated_is_part_of_a_configuration_whose_evaluations_choose(
+    finetune: Finetune, tmp_path: Path, keep_best: bool
+) -> None:
+    found = set()
+    for every in ("1", "2"):
+        flags = ("--steps", "2", "--eval-every", every, "-o", every)
+        assert finetune(*flags, *(["--keep-best"] if keep_best else [])) == 0
+        found.add(read_json(tmp_path / every / "result.json")["config_sha256"])
+    assert len(found) == (2 if keep_best else 1)
+
+
 def test_the_best_weights_are_those_of_the_best_evaluation(
     finetune: Finetune, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
