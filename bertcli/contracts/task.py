@@ -256,6 +256,9 @@ class Task(Protocol):
     def as_settled(self, values: Mapping[str, Any]) -> Self:
         """The same task with what another one's ``settled`` said: it scores as that one."""
 
+    def weighed(self, train: Examples) -> Self:
+        """The same labels, weighed as they are frequent in ``train``, the part of the split that is trained on."""
+
     def keys(self, examples: Examples) -> list[str]:
         """A text per example that copies of it share; copies stay on one side of a split."""
 

@@ -190,9 +190,10 @@ def make_splits(
         )
     if limit is not None:
         notice(f"--limit {limit}: at most so many examples of every split are used")
+    train = tables.sample(train, limit, seed=seed)
     return Splits(
-        fitted,
-        tables.sample(train, limit, seed=seed),
+        fitted.weighed(train),
+        train,
         tuple(tables.sample(split, limit, seed=seed) for split in dev),
         tuple(tables.sample(split, limit, seed=seed) for split in test),
         sha256,

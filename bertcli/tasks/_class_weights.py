@@ -37,24 +37,31 @@ ClassWeights = Annotated[
 
 
 def weights_of(
-    asked: str | Mapping[str, float], counts: NDArray[np.int64], names: Sequence[str], ids: Mapping[str, int]
+    asked: str | Mapping[str, float],
+    counts: NDArray[np.int64],
+    names: Sequence[str],
+    ids: Mapping[str, int],
+    *,
+    may_lack: bool = False,
 ) -> tuple[float, ...] | None:
     """The weight of each class, such that the mean over the training examples is 1; None where all weigh the same.
 
     ``counts`` (classes,) are those of the training split, ``ids`` the class of every label that may be written. A mean
     of 1 keeps the size of the loss, and the loss of the whole split is what torch's weighted mean gives.
-    Raises ``ConfigError`` for a label that is not known, and for a balance with a class that has no example.
+    Raises ``ConfigError`` for a label that is not known, and for a balance with a class that has no example; with
+    ``may_lack``, for a part of the split, the others are balanced.
     """
     if asked == "none":
         return None
     if isinstance(asked, str):
         empty = [name for name, count in zip(names, counts, strict=True) if not count]
-        if empty:
+        if empty and not may_lack:
             raise ConfigError(
                 f"class_weights balanced: no training example has the label {empty[0]!r}",
                 hint="give weights by label: --class-weights '{LABEL: WEIGHT}'",
             )
-        weights = counts.sum() / (len(counts) * counts)
+        there = counts > 0
+        weights = np.where(there, counts.sum() / (there.sum() * np.maximum(counts, 1)), 1.0)
     else:
         weights = np.ones(len(names))
         for label, weight in asked.items():

@@ -138,6 +138,10 @@ class TextTableTask(TableTask):
         """The label of every row as it is written, or ``NoLabel``."""
         return labels_of(table, self.settings.label_column)
 
+    def weighed(self, train: Examples) -> Self:
+        """No label has a weight."""
+        return self
+
     def keys(self, examples: Examples) -> list[str]:
         """The text, or both texts of a pair."""
         if "pair" not in examples.columns:

@@ -53,7 +53,7 @@ class ClassificationSettings(_labels.LabelSettings):
 
 @dataclass(frozen=True)
 class Classification(_labels.LabelledTask):
-    """One label per example. ``class_weights`` (classes,) have the mean 1 over the training split."""
+    """One label per example. ``class_weights`` (classes,) have the mean 1 over what is trained on."""
 
     settings: ClassificationSettings
     class_weights: tuple[float, ...] | None = None
@@ -80,6 +80,10 @@ class Classification(_labels.LabelledTask):
         fitted = replace(self, labels=dict(labels))
         return replace(fitted, class_weights=fitted._weights(train))
 
+    def weighed(self, train: Examples) -> Self:
+        """Class weights have the mean 1 over ``train``; where they are balanced, a label that it lacks weighs 1."""
+        return replace(self, class_weights=self._weights(train, may_lack=True))
+
     def _refuse_missing(self, train: Examples) -> None:
         """Where some rows have one label and others none, it is the latter that is wrong."""
         labels = train.columns["label"]
@@ -88,11 +92,11 @@ class Classification(_labels.LabelledTask):
             row = missing[0]
             raise InputFileError(self.missing_label(labels[row]), path=train.paths[row], line=train.lines[row])
 
-    def _weights(self, train: Examples) -> tuple[float, ...] | None:
+    def _weights(self, train: Examples, *, may_lack: bool = False) -> tuple[float, ...] | None:
         ids = self.label_ids
         known = [ids[label] for label in train.columns["label"] if label in ids]
         counts = np.bincount(np.asarray(known, dtype=np.int64), minlength=self.outputs)
-        return _class_weights.weights_of(self.settings.class_weights, counts, self.names, ids)
+        return _class_weights.weights_of(self.settings.class_weights, counts, self.names, ids, may_lack=may_lack)
 
     def label_faults(self, written: str) -> Iterator[tuple[str, str]]:
         """Labels that are not known."""

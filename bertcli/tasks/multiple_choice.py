@@ -144,6 +144,10 @@ class MultipleChoice(_text_tables.TableTask):
             )
         return replace(self, choices=number)
 
+    def weighed(self, train: Examples) -> Self:
+        """No label has a weight."""
+        return self
+
     def keys(self, examples: Examples) -> list[str]:
         """All texts of the item."""
         columns = (examples.columns[name] for name in ("context", "question", "choices"))

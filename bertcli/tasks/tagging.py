@@ -228,6 +228,10 @@ class Tagging:
         read: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
         return replace(self, **read)
 
+    def weighed(self, train: Examples) -> Self:
+        """No label has a weight."""
+        return self
+
     def keys(self, examples: Examples) -> list[str]:
         """The words."""
         return [" ".join(words) for words in examples.columns["tokens"]]

@@ -93,6 +93,20 @@ def test_warnings_are_told_by_their_number(
     assert notices == ([whole] if told else [])
 
 
+@pytest.mark.parametrize("cut", ["dev", "fold", "limit"])
+def test_balanced_weights_are_those_of_what_is_trained_on(cut: str) -> None:
+    labels = ["0"] * 30 + ["1"] * 90
+    train = Table("t.tsv", {"text": [f"text {row}" for row in range(120)], "label": labels}, range(1, 121))
+    task = Classification(ClassificationSettings(class_weights="balanced"))
+    read = {"train": [("train", [train])]}
+    fold, limit = Fold(1, 7) if cut == "fold" else None, 50 if cut == "limit" else None
+    splits = make_splits(task, read, sha256="", limit=limit, seed=0, fold=fold)
+    left = splits.train.columns["label"]
+    shares = [left.count(label) / len(left) for label in "01"]
+    assert shares != [0.25, 0.75]  # otherwise nothing is shown here
+    assert splits.task.class_weights == pytest.approx([1 / (2 * share) for share in shares])  # type: ignore[attr-defined]
+
+
 def copies(rows: int) -> Table:
     """Every text twice, with one label."""
     texts = [f"text {row // 2}" for row in range(rows)]

@@ -73,6 +73,13 @@ def test_labels_do_not_depend_on_their_order_in_a_file() -> None:
     assert one == other
 
 
+def test_a_part_that_lacks_a_label_is_balanced_without_it() -> None:
+    task = make_task(class_weights="balanced").fit(examples_of(["a", "a", "a", "b", "c"]))
+    # 4 examples of 2 classes: 4 / (2 · 3) and 4 / (2 · 1)
+    assert task.weighed(examples_of(["a", "a", "a", "b"])).class_weights == pytest.approx((2 / 3, 2, 1))
+    assert task.weighed(examples_of(["a", "b"])).names == ["a", "b", "c"]
+
+
 @pytest.mark.parametrize("labels", [None, ["a", "b"]])
 def test_a_single_label_is_refused(labels: list[str] | None) -> None:
     with pytest.raises(InputFileError, match=r"t\.tsv: every example of the training split has the label 'a'"):
