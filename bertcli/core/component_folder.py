@@ -23,12 +23,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)), None)
 
 
+def suggestion(wanted: Iterable[str], known: Iterable[str]) -> str:
+    """The beginning of a hint for the first wanted name that a known one is near; empty where none is."""
+    known = list(known)
+    near = next((near for name in wanted if (near := did_you_mean(name, known))), None)
+    return f"did you mean {near!r}? " if near else ""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> ConfigError:
     """The error for a name that no component has."""
     known = sorted(known)
-    near = did_you_mean(name, known)
-    start = f"did you mean {near!r}? " if near else ""
-    return ConfigError(f"unknown {kind} {name!r}", hint=f"{start}known: {', '.join(known)}")
+    return ConfigError(f"unknown {kind} {name!r}", hint=f"{suggestion([name], known)}known: {', '.join(known)}")
 
 
 @dataclass(frozen=True)

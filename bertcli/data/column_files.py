@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bertcli.contracts.task import Table
-from bertcli.core.component_folder import did_you_mean
+from bertcli.core.component_folder import suggestion
 from bertcli.data.tables import file_format, text_lines
 from bertcli.errors import EmptyTableError, InputFileError
 
@@ -152,8 +152,7 @@ def _place(wanted: Sequence[str], count: int, names: Sequence[str], path: Path, 
             return names.index(name.lower())
         if re.fullmatch(r"-?[1-9][0-9]*", name) and 1 <= abs(int(name)) <= count:
             return int(name) - 1 if int(name) > 0 else count + int(name)
-    near = next((near for name in wanted if (near := did_you_mean(name.lower(), names))), None)
-    start = f"did you mean {near!r}? " if near else ""
+    start = suggestion([name.lower() for name in wanted], names)
     known = f"columns: {', '.join(names)}" if names else f"columns are numbered from 1 to {count}, or from -1 backwards"
     raise InputFileError(
         f"no column {' or '.join(map(repr, wanted))}", path=path, line=line, hint=f"{start}{known}; choose with {flag}"

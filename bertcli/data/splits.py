@@ -9,6 +9,7 @@ from typing import Any
 
 from bertcli.contracts.task import Examples, Table, Task
 from bertcli.core import fingerprints
+from bertcli.core.component_folder import suggestion
 from bertcli.core.messages import notice
 from bertcli.data import tables
 from bertcli.data.class_folders import fingerprint_of_folders
@@ -224,13 +225,10 @@ def metric_suffix(name: str, main: str) -> str:
 
 def check_metrics(task: Task, thresholds: Mapping[str, float], suffixes: Sequence[str]) -> None:
     """Refuse thresholds on metrics that will not be there."""
-    from bertcli.core.component_folder import did_you_mean
-
     known = [f"{name}{suffix}" for suffix in suffixes for name in task.metrics]
     for name in thresholds:
         if name not in known:
-            near = did_you_mean(name, known)
-            start = f"did you mean {near!r}? " if near else ""
+            start = suggestion([name], known)
             raise ConfigError(
                 f"--fail-under {name}: there is no such metric here", hint=f"{start}known: {', '.join(known)}"
             )

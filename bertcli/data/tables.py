@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from bertcli.contracts.task import Examples, Table
-from bertcli.core.component_folder import did_you_mean
+from bertcli.core.component_folder import suggestion
 from bertcli.core.randomness import hash64
 from bertcli.data.class_folders import class_folders
 from bertcli.errors import DataError, EmptyTableError, InputFileError
@@ -138,8 +138,7 @@ def find_column(table: Table, wanted: Sequence[str], *, flag: str) -> str:
     for name in wanted:
         if name in table.columns:
             return name
-    near = next((near for name in wanted if (near := did_you_mean(name, table.columns))), None)
-    start = f"did you mean {near!r}? " if near else ""
+    start = suggestion(wanted, table.columns)
     raise InputFileError(
         f"no column {' or '.join(map(repr, wanted))}",
         path=table.path,

@@ -19,8 +19,9 @@ from bertcli.contracts.architecture import ARCHITECTURES, LoadedModel
 from bertcli.contracts.objective import Head
 from bertcli.core import atomic, fingerprints
 from bertcli.core.chatter import quiet_transformers
-from bertcli.core.component_folder import did_you_mean
+from bertcli.core.component_folder import suggestion
 from bertcli.core.hub import local_directory
+from bertcli.core.listing import listed
 from bertcli.errors import BertcliError, ConfigError, ModelError
 
 if TYPE_CHECKING:
@@ -101,9 +102,7 @@ def architecture_of(config: dict[str, Any], path: Path) -> Any:
             "it does not say its model_type", path=path, hint=f'add "model_type", one of: {", ".join(sorted(known))}'
         )
     if model_type not in known:
-        near = did_you_mean(str(model_type), known)
-        start = f"did you mean {near!r}? " if near else ""
-        hint = f"{start}known: {', '.join(sorted(known))}"
+        hint = f"{suggestion([str(model_type)], known)}known: {', '.join(sorted(known))}"
         raise ModelError(f"unknown model_type {model_type!r}", path=path, hint=hint)
     return known[model_type]
 
@@ -299,7 +298,7 @@ def _refuse_missing(directory: Path, loaded: LoadedModel) -> None:
     missing = [name for name in loaded.missing if ".pooler." not in name]
     if not missing:
         return
-    shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+    shown = listed(missing, most=3)
     strange = [name for name in loaded.unused if ".pooler." not in name]
     unused = f"; it has {', '.join(strange[:2])}, which nothing here reads" if strange else ""
     raise ModelError(

@@ -8,8 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from bertcli.core.listing import listed
 from bertcli.errors import ModelError
 from bertcli.models.checkpoint import LabelledRows
+
+_SHOWN = 10
 
 
 @torch.no_grad()
@@ -31,7 +34,8 @@ def reuse_labels(head: nn.Module, names: Sequence[str], source: LabelledRows | N
     shared = tuple(name for name in names if name in source.labels)
     if not shared:
         raise ModelError(
-            f"its head knows the labels {_listed(source.labels)}, and none of the task's: {_listed(names)}",
+            f"its head knows the labels {listed(source.labels, most=_SHOWN)}, "
+            f"and none of the task's: {listed(names, most=_SHOWN)}",
             path=where,
             hint="labels are matched by name; task_settings.labels maps what files write to names",
         )
@@ -46,7 +50,3 @@ def reuse_labels(head: nn.Module, names: Sequence[str], source: LabelledRows | N
         linear.weight[names.index(name)] = source.weight[row]
         linear.bias[names.index(name)] = source.bias[row]
     return shared
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from bertcli.core.component_folder import did_you_mean
+from bertcli.core.component_folder import suggestion
 from bertcli.core.yaml_files import parse_scalar
 from bertcli.errors import ConfigError
 from bertcli.tasks._labels import as_written
@@ -66,8 +66,7 @@ def weights_of(
         weights = np.ones(len(names))
         for label, weight in asked.items():
             if label not in ids:
-                near = did_you_mean(label, ids)
-                start = f"did you mean {near!r}? " if near else ""
+                start = suggestion([label], ids)
                 raise ConfigError(
                     f"class_weights: the task has no label {label!r}", hint=f"{start}known: {', '.join(names)}"
                 )

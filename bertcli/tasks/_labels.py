@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from bertcli.core.listing import listed
 from bertcli.data import tables
 from bertcli.tasks import _text_tables
 
@@ -91,13 +92,12 @@ class LabelledTask(_text_tables.TextTableTask):
         """What to say of a label that is not known, with a hint."""
         closed = self.settings.labels is not None
         forms = [w if w == name else f"{w} ({name})" for w, name in (self.labels or {}).items()]
-        shown = ", ".join(forms[:SHOWN]) + (f" and {len(forms) - SHOWN} more" if len(forms) > SHOWN else "")
         what = (
             f"the label {written!r} is not one of the task's"
             if closed
             else f"the training split has no label {written!r}"
         )
-        return what, f"known labels: {shown}"
+        return what, f"known labels: {listed(forms, most=SHOWN)}"
 
     def facts(self, problem_type: str) -> dict[str, Any]:
         """What ``config.json`` says of the classes."""

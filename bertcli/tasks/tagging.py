@@ -36,6 +36,7 @@ from bertcli.contracts.task import (
     Reads,
     Table,
 )
+from bertcli.core.listing import listed
 from bertcli.core.messages import notice
 from bertcli.core.settings import Settings, ShareBelowOne
 from bertcli.data import column_files, tables
@@ -43,6 +44,7 @@ from bertcli.data.word_features import WORD_POSITIONS, encode_words, labels_of_p
 from bertcli.errors import ConfigError, InputFileError
 from bertcli.tasks import _tag_paths, _tag_schemes
 from bertcli.tasks._entity_scores import tally_entities, tally_tags
+from bertcli.tasks._labels import SHOWN
 from bertcli.tasks._tag_schemes import EntityScheme
 from bertcli.tasks._word_tables import select_words
 
@@ -55,7 +57,6 @@ if TYPE_CHECKING:
 __all__ = ["Tagging"]
 
 _TABLES = (".jsonl", ".parquet")
-_SHOWN = 20
 
 
 def _names(value: Any) -> Any:
@@ -243,7 +244,8 @@ class Tagging:
         for row, (tags, lines) in rows:
             for tag, line in zip(tags, lines, strict=True):
                 if tag not in known:
-                    yield Fault("error", self._unknown(tag), examples.paths[row], line, hint=_listed(sorted(known)))
+                    hint = f"known tags: {listed(sorted(known), most=SHOWN)}"
+                    yield Fault("error", self._unknown(tag), examples.paths[row], line, hint=hint)
             for at, why in _tag_schemes.faults(tags, self.scheme) if self.scheme else ():
                 hint = "the scheme is set by --set task_settings.scheme=NAME"
                 yield Fault("warning", why, examples.paths[row], lines[at], hint=hint)
@@ -372,8 +374,3 @@ def _respelled(tags: Sequence[str], of: EntityScheme | None, to: EntityScheme | 
     if to is None or of == to:
         return tags
     return _tag_schemes.spell(_tag_schemes.entities(tags), len(tags), to)
-
-
-def _listed(tags: Sequence[str]) -> str:
-    more = f" and {len(tags) - _SHOWN} more" if len(tags) > _SHOWN else ""
-    return f"known tags: {', '.join(tags[:_SHOWN])}{more}"

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from bertcli.core.component_folder import did_you_mean
+from bertcli.core.component_folder import suggestion
 from bertcli.errors import ConfigError, UserError, VocabularyError
 from bertcli.text.ideographs import IDEOGRAPHS, are_side_by_side
 from bertcli.text.sentences import split_sentences
@@ -81,8 +81,7 @@ def check_words(words: str, tokenizer: Tokenizer) -> None:
     if words == "none":
         return
     if words not in WAYS and not Path(words).is_file():
-        near = did_you_mean(words, WAYS)
-        start = f"did you mean {near!r}? " if near else ""
+        start = suggestion([words], WAYS)
         raise ConfigError(
             f"--words {words}: no such file", hint=f"{start}expected {', '.join(WAYS)}, or a file with one word a line"
         )

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bertcli.core.component_folder import did_you_mean
+from bertcli.core.component_folder import suggestion
 from bertcli.errors import InputFileError
 from bertcli.text.compression import COMPRESSED_SUFFIXES, open_binary
 from bertcli.text.lines import Errors, read_lines
@@ -79,8 +79,7 @@ class _Columns:
         flags = {"--text-column": self.text, "--group-column": self.group, "--spans-column": self.spans}
         for flag, wanted in flags.items():
             if wanted is not None and wanted not in names:
-                near = did_you_mean(wanted, names)
-                start = f"did you mean {near!r}? " if near else ""
+                start = suggestion([wanted], names)
                 raise InputFileError(
                     f"no column {wanted!r}",
                     path=self.path,

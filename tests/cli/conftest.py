@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+import transformers
 
 from bertcli.cli.app import run
+from bertcli.core.chatter import quiet_transformers
 
 SENTENCES = (
     "The quick brown fox jumps over the lazy dog.",
@@ -53,6 +57,33 @@ def write_corpus(path: Path, documents: int = 60) -> Path:
     ]
     path.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def make_bert(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``make_bert(words, seed=…, **config)``: a checkpoint of width 32 with two layers and no dropout."""
+
+    def make(words: Sequence[str], *, seed: int = 1234, **config: Any) -> Path:
+        directory = tmp_path_factory.mktemp("model")
+        pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+        (directory / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces), encoding="utf-8")
+        (directory / "tokenizer_config.json").write_text('{"do_lower_case": true}', encoding="utf-8")
+        usual = {
+            "max_position_embeddings": 32,
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 64,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+        }
+        torch.manual_seed(seed)
+        model = transformers.BertForPreTraining(transformers.BertConfig(vocab_size=len(pieces), **usual | config))
+        with quiet_transformers():
+            model.save_pretrained(directory)
+        return directory
+
+    return make
 
 
 @pytest.fixture(scope="session")

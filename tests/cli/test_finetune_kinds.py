@@ -24,26 +24,9 @@ WORDS = ("good", "fine", "bad", "dull", "film", "play", "scene", "plot", "a", "t
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(make_bert: Callable[..., Path]) -> Path:
     """A checkpoint of hidden size 32 with two layers, without dropout."""
-    directory = tmp_path_factory.mktemp("model")
-    torch.manual_seed(7)
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    (directory / "vocab.txt").write_text("".join(f"{piece}\n" for piece in vocabulary), encoding="utf-8")
-    (directory / "tokenizer_config.json").write_text('{"do_lower_case": true}', encoding="utf-8")
-    config = transformers.BertConfig(
-        vocab_size=len(vocabulary),
-        max_position_embeddings=32,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
-    with quiet_transformers():
-        transformers.BertForPreTraining(config).save_pretrained(directory)
-    return directory
+    return make_bert(WORDS, seed=7)
 
 
 @pytest.fixture

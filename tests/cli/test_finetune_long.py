@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import transformers
 from safetensors.torch import load_file
 
 from bertcli.cli.app import run
 from bertcli.contracts.batch import Batch
-from bertcli.core.chatter import quiet_transformers
 from bertcli.models.checkpoint import open_model
 from bertcli.models.chunk_pooling import chunk_pooling
 from bertcli.text.tokenizer_loading import load_tokenizer
@@ -26,20 +24,9 @@ DECISIVE = {"pos": ("good", "fine"), "neg": ("bad", "dull")}
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(make_bert: Callable[..., Path]) -> Path:
     """A checkpoint of hidden size 32 with one layer, without dropout."""
-    directory = tmp_path_factory.mktemp("model")
-    torch.manual_seed(1234)
-    words = [*NEUTRAL, *DECISIVE["pos"], *DECISIVE["neg"]]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
-    (directory / "vocab.txt").write_text("".join(f"{piece}\n" for piece in vocabulary), encoding="utf-8")
-    (directory / "tokenizer_config.json").write_text('{"do_lower_case": true}', encoding="utf-8")
-    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-    dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    config = transformers.BertConfig(vocab_size=len(vocabulary), max_position_embeddings=32, **sizes, **dropout)
-    with quiet_transformers():
-        transformers.BertForPreTraining(config).save_pretrained(directory)
-    return directory
+    return make_bert([*NEUTRAL, *DECISIVE["pos"], *DECISIVE["neg"]], num_hidden_layers=1)
 
 
 def documents(count: int, seed: int) -> list[dict[str, str]]:

@@ -26,26 +26,9 @@ Finetune = Callable[..., int]
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(make_bert: Callable[..., Path]) -> Path:
     """A checkpoint of hidden size 32 with two layers, without dropout, that cuts ``york`` into two pieces."""
-    directory = tmp_path_factory.mktemp("model")
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *NAMES, *PLACES[:-1], "yo", "##rk", *OTHERS]
-    (directory / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces), encoding="utf-8")
-    (directory / "tokenizer_config.json").write_text('{"do_lower_case": true}', encoding="utf-8")
-    torch.manual_seed(1234)
-    config = transformers.BertConfig(
-        vocab_size=len(pieces),
-        max_position_embeddings=32,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
-    with quiet_transformers():
-        transformers.BertForPreTraining(config).save_pretrained(directory)
-    return directory
+    return make_bert([*NAMES, *PLACES[:-1], "yo", "##rk", *OTHERS])
 
 
 @pytest.fixture
